@@ -1,0 +1,74 @@
+# make demo: the whole main job on this machine.   make test: every test.   .ci/run: what must pass.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+unexport PYTHONHOME PYTHONPATH
+
+find_python := for each in python3.11 python3; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$each"; break; }; done
+PYTHON ?= $(shell $(find_python))
+BIN := .venv/bin
+# A stamp names what was installed: when a pin changes, its name does, and the new pins are installed.
+pins = $(shell cat $(1) pyproject.toml | sha256sum | cut -c1-16)
+RUNTIME := .venv/.runtime-$(call pins,requirements.txt)
+DEV := .venv/.dev-$(call pins,requirements-dev.txt)
+WORKERS ?= auto
+ARGS ?=
+
+.PHONY: help demo test lint types lock clean
+
+help:
+	@echo 'make demo   run the main job: broker, stand-ins and demo registry (ARGS="--https --port-base 9000")'
+	@echo 'make test   run every test (ARGS="tests/cli" for some)'
+	@echo 'make lint   ruff, types and the import contract'
+	@echo 'make types  mypy alone'
+	@echo 'make lock   pin the dependencies of pyproject.toml anew'
+	@echo 'make clean  remove everything that was made here'
+
+demo: $(RUNTIME)
+	@exec $(BIN)/vestibule demo $(ARGS)
+
+test: $(DEV)
+	@.ci/packages
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --cov --cov-report=term $(ARGS)
+
+lint: $(DEV) types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+types: $(DEV)
+	$(BIN)/mypy
+
+# uv resolves, and nothing else here needs it. The files name no index and no download address.
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	for set in '--extra build --extra dev --output-file requirements-dev.txt' \
+		'--extra build --constraint requirements-dev.txt --output-file requirements.txt'; do \
+		.venv-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+			--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links $$set; done
+
+clean:
+	rm -rf .venv .venv-lock .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -f .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is missing: apt-get install python3 python3-venv' >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo 'No virtual environment could be made: apt-get install python3-venv' >&2; exit 1; }
+
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+$(RUNTIME): | .venv/bin/python
+	@echo 'Installing what requirements.txt pins ...'
+	@$(install) --require-hashes -r requirements.txt
+	@$(install) --no-deps --no-build-isolation --editable .
+	@rm -f .venv/.runtime-* && touch $@
+
+$(DEV): | .venv/bin/python
+	@echo 'Installing what requirements-dev.txt pins ...'
+	@$(install) --require-hashes -r requirements-dev.txt
+	@$(install) --no-deps --no-build-isolation --editable .
+	@rm -f .venv/.dev-* && touch $@
