@@ -1,0 +1,158 @@
+"""Evidence: one thing a provider said about how the user authenticated."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
+
+from claims.clock import require_utc
+from claims.vocabulary import text, text_list
+
+
+class Strength(IntEnum):
+    """How much proof there is. Ordered: a greater one satisfies a demand for a lesser one."""
+
+    NONE = 0
+    SINGLE = 1
+    MFA = 2
+    PHISHING_RESISTANT = 3
+
+    @property
+    def label(self) -> str:
+        """The name used in configuration, storage and logs, such as ``phishing_resistant``."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, label: object) -> "Strength":
+        """Return the strength of this label. Raises ``ValueError`` for anything else."""
+        for strength in cls:
+            if strength.label == label:
+                return strength
+        raise ValueError("not a strength")
+
+
+class Binding(StrEnum):
+    """What the evidence speaks about."""
+
+    SESSION = "session"  # the session that signed in here; the factor may have been given earlier in it
+    ATTESTED = "attested"  # this login met a rule of the tenant that the tenant's admin attested
+    ACCOUNT_STATE = "account_state"  # a setting of the account; says nothing about this login
+
+
+class Kind(StrEnum):
+    """Where the evidence comes from."""
+
+    AMR = "amr"  # RFC 8176
+    ACR = "acr"  # OpenID Connect Core 1.0, section 2
+    ACRS = "acrs"  # Entra authentication contexts
+    ACCOUNT_SETTING = "account_setting"
+    TENANT_ATTESTATION = "tenant_attestation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was said (``values``), what it is worth, and when it was seen.
+
+    ``source`` names the claim it was read from, such as ``entra:access_token.amr``. Raises ``ValueError`` for
+    values that are none, empty or doubled, for an empty source, and for a moment that is not aware UTC.
+    """
+
+    kind: Kind
+    values: tuple[str, ...]
+    strength: Strength
+    binding: Binding
+    observed_at: datetime
+    source: str
+
+    def __post_init__(self) -> None:
+        require_utc(self.observed_at)
+        if text_list(list(self.values)) is None or text(self.source) is None:
+            raise ValueError("evidence needs distinct values and a source")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authentication:
+    """All that was said of one sign-in.
+
+    ``auth_time`` is when the user authenticated, which is not when the second factor was given; none where
+    the provider does not say. Raises ``ValueError`` unless it is aware UTC.
+    """
+
+    evidence: tuple[Evidence, ...]
+    auth_time: datetime | None
+
+    def __post_init__(self) -> None:
+        if self.auth_time is not None:
+            require_utc(self.auth_time)
+
+
+def dump(authentication: Authentication) -> dict[str, object]:
+    """Return ``authentication`` as JSON values, for :func:`load`."""
+    auth_time = authentication.auth_time
+    return {
+        "auth_time": None if auth_time is None else _dump_moment(auth_time),
+        "evidence": [
+            {
+                "kind": evidence.kind.value,
+                "values": list(evidence.values),
+                "strength": evidence.strength.label,
+                "binding": evidence.binding.value,
+                "observed_at": _dump_moment(evidence.observed_at),
+                "source": evidence.source,
+            }
+            for evidence in authentication.evidence
+        ],
+    }
+
+
+def load(raw: object) -> Authentication:
+    """Return what :func:`dump` wrote. Raises ``ValueError``, and nothing else, for any other JSON value."""
+    auth_time, evidence = _members(raw, "auth_time", "evidence")
+    return Authentication(
+        evidence=tuple(_load_evidence(item) for item in _list(evidence)),
+        auth_time=None if auth_time is None else _load_moment(auth_time),
+    )
+
+
+def _load_evidence(raw: object) -> Evidence:
+    kind, values, strength, binding, observed_at, source = _members(
+        raw, "kind", "values", "strength", "binding", "observed_at", "source"
+    )
+    return Evidence(
+        kind=Kind(_string(kind)),
+        values=tuple(_string(value) for value in _list(values)),
+        strength=Strength.parse(strength),
+        binding=Binding(_string(binding)),
+        observed_at=_load_moment(observed_at),
+        source=_string(source),
+    )
+
+
+def _members(raw: object, *names: str) -> list[object]:
+    if not isinstance(raw, dict) or raw.keys() != set(names):
+        raise ValueError("not the expected members")
+    return [raw[name] for name in names]
+
+
+def _list(raw: object) -> list[object]:
+    if not isinstance(raw, list):
+        raise ValueError("not a list")
+    return raw
+
+
+def _string(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise ValueError("not a string")
+    return raw
+
+
+def _dump_moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _load_moment(raw: object) -> datetime:
+    moment = datetime.fromisoformat(_string(raw))
+    require_utc(moment)
+    # fromisoformat reads many spellings; only the one that dump writes is ours.
+    if _dump_moment(moment) != raw:
+        raise ValueError("not a moment as dump writes it")
+    return moment
