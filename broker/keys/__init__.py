@@ -1,0 +1,8 @@
+"""Keys: what signs our tokens, what encrypts personal data at rest, what makes subjects unrecognisable.
+
+Enter at ``signing.SigningKeys``, ``cipher.FieldCipher``, ``pseudonyms.Pseudonyms`` and ``BlindIndex``.
+
+What always holds: a key is 32 bytes and comes from outside, except signing keys, which are made here and kept
+encrypted; versions are named v1, v2, …, the highest is used and all of them are read; no error and no log
+line carries a key or what it protects.
+"""

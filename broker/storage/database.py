@@ -1,0 +1,165 @@
+"""The database: SQLite for one process, PostgreSQL for any number of them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+    func,
+    select,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+# Constraints need names that are the same on both databases, or a later migration could not find them.
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# SQLite counts up by itself only in a column it calls INTEGER.
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware ``datetime``, in UTC, on both databases. A naive one is refused with :class:`ValueError`."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        # SQLite drops the zone; what was written was UTC.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """A connection pool with one way to read and one way to write.
+
+    ``url`` is ``sqlite:///PATH``, ``postgresql://…`` or ``postgresql+psycopg://…`` (psycopg 3 either way);
+    anything else raises :class:`ValueError`. Nothing is connected before the first use.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = _parse(url)
+        if parsed.get_backend_name() == "sqlite":
+            self.engine = _sqlite_engine(parsed)
+            self._reader = self.engine.execution_options(vestibule_read=True)
+        else:
+            self.engine = _postgresql_engine(parsed)
+            # Spares the BEGIN and ROLLBACK round trips around every read.
+            self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection for reading; each statement sees what was committed before it.
+
+        Raises :class:`sqlalchemy.exc.OperationalError` when the database cannot be reached.
+        """
+        with self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Yield a connection in a write transaction: committed at the end, rolled back on any exception.
+
+        Raises :class:`sqlalchemy.exc.OperationalError` when the database cannot be reached or, on SQLite,
+        stays locked by another writer for 5 seconds.
+        """
+        with self.engine.begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def exclusive(connection: Connection, name: str) -> None:
+    """Let one transaction at a time pass here, over all processes, until it ends.
+
+    A write transaction on SQLite is alone already; PostgreSQL has advisory locks.
+    """
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # The library's message repeats the address, and with it the password.
+        raise ValueError("not a database address") from None
+    if parsed.drivername == "sqlite":
+        if parsed.database in (None, "", ":memory:") or parsed.database.startswith("file:"):
+            raise ValueError("an SQLite address must name a file: sqlite:///PATH")
+        return parsed
+    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ValueError("a database address starts with sqlite:/// or postgresql://")
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=8,
+        max_overflow=8,
+        pool_timeout=10,
+        pool_pre_ping=True,  # a restarted server costs no sign-in
+        connect_args={"connect_timeout": 5, "application_name": "vestibule"},
+        hide_parameters=True,  # an error must not carry what was being written into a log
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    path = Path(str(url.database))
+    engine = create_engine(url, pool_size=8, max_overflow=8, pool_timeout=10, hide_parameters=True)
+
+    @event.listens_for(engine, "do_connect")
+    def make_private(*_: object) -> None:
+        # SQLite would create the file for all to read. Its -wal and -shm files take the mode of this one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # transactions begin where begin_immediate says, nowhere else
+        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what was erased is overwritten, not just unlinked
+
+    @event.listens_for(engine, "begin")
+    def begin_immediate(connection: Connection) -> None:
+        # A transaction that reads first and locks later fails, without waiting, if another wrote in between.
+        if not connection.get_execution_options().get("vestibule_read"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,74 @@
+"""JSON records in the short-lived store, sealed, and filed under the hash of their handle.
+
+A handle is a bearer secret (a cookie, a code, a state). Whoever reads the store finds neither the handle nor
+the record: the key is a SHA-256 of the handle, the value AES-256-GCM bound to that key.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Protocol
+
+from broker.storage.store import ShortLived
+
+Entry = tuple[str, bytes, int]
+
+
+class Sealer(Protocol):
+    """What seals: ``broker.keys.cipher.FieldCipher``."""
+
+    def seal(self, plaintext: bytes, context: str) -> bytes: ...
+
+    def open(self, sealed: bytes, context: str) -> bytes: ...
+
+
+def digest(handle: str) -> str:
+    """Return the hex SHA-256 of a handle: what may be stored, listed and logged in its place."""
+    return hashlib.sha256(handle.encode()).hexdigest()
+
+
+class SealedRecords:
+    """One kind of record in the store. ``kind`` separates the key spaces, so that no handle serves as another."""
+
+    def __init__(self, store: ShortLived, sealer: Sealer, kind: str) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._kind = kind
+
+    def key(self, handle: str) -> str:
+        """Return the store key of a handle."""
+        return self.key_of_digest(digest(handle))
+
+    def key_of_digest(self, handle_digest: str) -> str:
+        """Return the store key of an already hashed handle."""
+        return f"{self._kind}:{handle_digest}"
+
+    def entry(self, handle: str, record: Mapping[str, object], ttl: int) -> Entry:
+        """Return (key, sealed value, seconds to live), for :meth:`ShortLived.commit`."""
+        key = self.key(handle)
+        return key, self._sealer.seal(json.dumps(record).encode(), key), ttl
+
+    def put(self, handle: str, record: Mapping[str, object], ttl: int) -> None:
+        """Store a record for ``ttl`` seconds. Raises ``StoreUnavailable``."""
+        self._store.put(*self.entry(handle, record, ttl))
+
+    def get(self, handle: str) -> dict[str, object] | None:
+        """Return the record, or none when it is not there. Raises ``StoreUnavailable``."""
+        key = self.key(handle)
+        return self._open(key, self._store.get(key))
+
+    def get_by_digests(self, handle_digests: list[str]) -> list[dict[str, object] | None]:
+        """Return the records of several hashed handles in one round trip."""
+        keys = [self.key_of_digest(each) for each in handle_digests]
+        return [self._open(key, value) for key, value in zip(keys, self._store.get_many(keys), strict=True)]
+
+    def take(self, handle: str) -> dict[str, object] | None:
+        """Return the record and remove it, atomically: of many takers one gets it. Raises ``StoreUnavailable``."""
+        key = self.key(handle)
+        return self._open(key, self._store.take(key))
+
+    def _open(self, key: str, value: bytes | None) -> dict[str, object] | None:
+        if value is None:
+            return None
+        record = json.loads(self._sealer.open(value, key))
+        return record if isinstance(record, dict) else None
