@@ -1,0 +1,62 @@
+"""The broker's own cookies: host-only, out of reach of scripts, Secure wherever there is TLS."""
+
+import ipaddress
+from typing import Literal
+from urllib.parse import urlsplit
+
+from werkzeug.wrappers import Response
+
+SameSite = Literal["Lax", "Strict"]
+
+
+class Cookies:
+    """Names and attributes of cookies at one issuer.
+
+    Over https a cookie is ``__Host-`` and Secure (RFC 6265bis, section 4.1.3.2). Over http it can be neither,
+    which only a loopback issuer may ask for: constructing for any other http issuer raises ValueError.
+    """
+
+    def __init__(self, issuer: str) -> None:
+        parts = urlsplit(issuer)
+        if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+            raise ValueError("the issuer must be https, or http on a loopback address")
+        self.secure = parts.scheme == "https"
+
+    def name(self, base: str) -> str:
+        """Return the name under which the browser knows the cookie ``base``."""
+        return f"__Host-{base}" if self.secure else base
+
+    def set(
+        self,
+        response: Response,
+        base: str,
+        value: str,
+        *,
+        max_age: int | None = None,
+        samesite: SameSite = "Lax",
+    ) -> None:
+        """Set a cookie for ``max_age`` seconds, or until the browser closes."""
+        response.set_cookie(
+            self.name(base),
+            value,
+            max_age=max_age,
+            path="/",
+            secure=self.secure,
+            httponly=True,
+            samesite=samesite,
+        )
+
+    def clear(self, response: Response, base: str) -> None:
+        """Make the browser forget a cookie."""
+        response.delete_cookie(self.name(base), path="/", secure=self.secure, httponly=True, samesite="Lax")
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host is None:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,25 @@
+"""A room's addresses as a table: method, rule, view. A view's first parameter is what the room works with."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+Route = tuple[str, str, Callable[..., ResponseReturnValue]]
+
+
+def blueprint(name: str, context: object, routes: Sequence[Route]) -> Blueprint:
+    """Return a blueprint of these routes; the endpoint of a view is its name."""
+    room = Blueprint(name, __name__)
+    for method, rule, view in routes:
+        room.add_url_rule(rule, view.__name__, _bound(view, context), methods=[method])
+    return room
+
+
+def _bound(view: Callable[..., ResponseReturnValue], context: object) -> Callable[..., ResponseReturnValue]:
+    @wraps(view)
+    def bound(**arguments: str) -> ResponseReturnValue:
+        return view(context, **arguments)
+
+    return bound

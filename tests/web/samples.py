@@ -1,0 +1,259 @@
+"""One example of each page, as the features would show it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from broker.web.texts import explain_fault, explain_verdict, proof_sentence
+from claims.decision import Reason, Remedy, Verdict
+from claims.evidence import Binding, Strength
+from providers.provider import Fault, Missing
+
+NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
+
+Context = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedProvider:
+    """A provider, as far as texts care."""
+
+    name: str
+    kind: str
+    set_up_url: str | None = None
+
+
+MICROSOFT = NamedProvider(name="Microsoft", kind="microsoft_account")
+CONTOSO = NamedProvider(name="Contoso", kind="entra")
+GITHUB = NamedProvider(name="GitHub", kind="github", set_up_url="https://github.com/settings/security")
+GOOGLE = NamedProvider(
+    name="Google",
+    kind="oidc",
+    set_up_url="https://myaccount.google.com/signinoptions/two-step-verification",
+)
+PROVIDERS = (MICROSOFT, CONTOSO, GITHUB, GOOGLE)
+
+
+def verdict(
+    reason: Reason, *, strength: Strength = Strength.SINGLE, binding: Binding | None = Binding.SESSION
+) -> Verdict:
+    """Return a verdict that came out as ``reason``."""
+    return Verdict(
+        satisfied=reason in {Reason.SATISFIED, Reason.EXEMPT},
+        strength=strength,
+        binding=binding,
+        fresh_at=NOW,
+        reason=reason,
+        remedy=Remedy.NONE,
+        evidence=(),
+    )
+
+
+def option(provider: NamedProvider, **more: Any) -> Context:
+    """Return a choice of the provider chooser."""
+    return {
+        "id": provider.kind,
+        "name": provider.name,
+        "kind": provider.kind,
+        "url": f"/signin/{provider.kind}",
+        "note": None,
+        "unavailable": None,
+        **more,
+    }
+
+
+def refused(explanation: object, provider: NamedProvider, **more: Any) -> Context:
+    """Return the context of a refusal."""
+    return {
+        "explanation": explanation,
+        "reason": "too_weak",
+        "remedy": "turn_on_mfa",
+        "provider_name": provider.name,
+        "upstream_code": None,
+        "correlation_id": None,
+        "reference": "K7QF2MXW9D",
+        "retry_url": f"/signin/{provider.kind}",
+        "others": [option(each) for each in PROVIDERS[:3] if each is not provider],
+        "back": {"label": "Back to crates.example without signing in", "url": "https://crates.example/cb"},
+        **more,
+    }
+
+
+def account(**more: Any) -> Context:
+    """Return the context of the account page."""
+    satisfied = verdict(Reason.SATISFIED, strength=Strength.MFA)
+    setting = verdict(Reason.SATISFIED, strength=Strength.MFA, binding=Binding.ACCOUNT_STATE)
+    return {
+        "person": {"name": "Ada Author", "email": "ada@outlook.example", "email_verified": True},
+        "account_id": "6c1f0f2e-8f0e-4c7e-9a55-0d5b1f6f7c11",
+        "identities": [
+            {
+                "id": "i-1",
+                "provider_name": "Microsoft",
+                "kind": "microsoft_account",
+                "linked_at": NOW - timedelta(days=400),
+                "can_unlink": True,
+            },
+            {
+                "id": "i-2",
+                "provider_name": "GitHub",
+                "kind": "github",
+                "linked_at": NOW - timedelta(days=3),
+                "can_unlink": True,
+            },
+        ],
+        "linkable": [{"id": "work", "name": "Contoso", "kind": "entra"}],
+        "sessions": [
+            {
+                "id": "s-1",
+                "current": True,
+                "started_at": NOW - timedelta(minutes=4),
+                "expires_at": NOW + timedelta(hours=8),
+                "provider_name": "Microsoft",
+                "proof": proof_sentence(satisfied, "Microsoft"),
+            },
+            {
+                "id": "s-2",
+                "current": False,
+                "started_at": NOW - timedelta(hours=7),
+                "expires_at": NOW + timedelta(hours=1),
+                "provider_name": "GitHub",
+                "proof": proof_sentence(setting, "GitHub"),
+            },
+        ],
+        "offer": {"name": "Ada A. Author", "email": "ada@contoso.example"},
+        "pending_email": False,
+        "notice": "Your name has been changed.",
+        "fresh": False,
+        **more,
+    }
+
+
+def only_account() -> Context:
+    """Return the account page of someone who has just arrived: one way in, one session, nothing to say."""
+    whole = account()
+    return {
+        **whole,
+        "person": {"name": None, "email": None, "email_verified": False},
+        "identities": [{**whole["identities"][0], "can_unlink": False}],
+        "linkable": [],
+        "sessions": whole["sessions"][:1],
+        "offer": None,
+        "notice": None,
+        "pending_email": True,
+        "fresh": True,
+    }
+
+
+CHOOSE: Context = {
+    "client_name": "crates.example",
+    "options": [option(MICROSOFT), option(CONTOSO), option(GITHUB)],
+    "cancel_url": "/signin/cancel",
+    "need": "This registry lets you in once your provider has proven a second factor.",
+}
+
+PAGES: dict[str, tuple[str, Context]] = {
+    "home": ("home.html", {"signed_in": False}),
+    "home-signed-in": ("home.html", {"signed_in": True}),
+    "choose": ("choose.html", CHOOSE),
+    "choose-some": (
+        "choose.html",
+        {
+            **CHOOSE,
+            "options": [
+                option(CONTOSO, note="Your organisation's sign-in, met with its own rule"),
+                option(GITHUB, unavailable="Cannot prove the sign-in itself, which this registry asks for"),
+                option(GOOGLE),
+            ],
+        },
+    ),
+    "choose-none": ("choose.html", {**CHOOSE, "options": [], "cancel_url": None}),
+    "refused-github": ("refused.html", refused(explain_verdict(verdict(Reason.TOO_WEAK), GITHUB), GITHUB)),
+    "refused-microsoft": (
+        "refused.html",
+        refused(explain_verdict(verdict(Reason.NOT_DISCLOSED), MICROSOFT), MICROSOFT),
+    ),
+    "refused-entra": ("refused.html", refused(explain_verdict(verdict(Reason.TOO_WEAK), CONTOSO), CONTOSO)),
+    "refused-policy": (
+        "refused.html",
+        refused(
+            explain_fault(Fault.BLOCKED_BY_POLICY, CONTOSO),
+            CONTOSO,
+            reason="blocked_by_policy",
+            remedy="none",
+            upstream_code="AADSTS53003",
+            correlation_id="aaaa0000-bb11-2222-33cc-444444dddddd",
+        ),
+    ),
+    "refused-managed": (
+        "refused.html",
+        refused(
+            explain_verdict(verdict(Reason.NOT_DISCLOSED), GITHUB, Missing.MANAGED_ACCOUNT),
+            GITHUB,
+            retry_url=None,
+            others=[],
+            back=None,
+        ),
+    ),
+    "error": (
+        "error.html",
+        {
+            "title": "This request does not add up",
+            "sentence": "The registry gave an address to return to that it has not registered with us.",
+            "next_step": "Go back to the registry and tell its people. Nothing has happened to your account.",
+            "code": "invalid_request",
+            "reference": "K7QF2MXW9D",
+            "link": None,
+        },
+    ),
+    "error-link": (
+        "error.html",
+        {
+            "title": "Slow down a little",
+            "sentence": "There were too many requests in a short time.",
+            "next_step": "Wait a few minutes, then try again.",
+            "code": "too_many_requests",
+            "reference": "K7QF2MXW9D",
+            "link": {"label": "Back to your account", "url": "/account"},
+        },
+    ),
+    # A page that stays: the real one is gone at once.
+    "leave": ("leave.html", {"target_name": "crates.example", "url": "#main"}),
+    "account": ("account.html", account()),
+    "account-new": ("account.html", only_account()),
+    "erase": ("erase.html", {}),
+    "message": (
+        "message.html",
+        {
+            "title": "A link is on its way",
+            "sentence": "We have sent a link to your new address. It works for one hour.",
+            "steps": ("Open the message and follow the link.", "Didn't it come? Look among unwanted mail."),
+            "link": {"label": "Back to your account", "url": "/account"},
+        },
+    ),
+    "message-short": (
+        "message.html",
+        {
+            "title": "You are signed out",
+            "sentence": "Your session here has ended. At your provider you may still be signed in.",
+            "steps": (),
+            "link": None,
+        },
+    ),
+    "email-confirm": ("email_confirm.html", {"token": "6Zt0mFQ"}),
+    "probe": (
+        "probe_done.html",
+        {
+            "provider_name": "Contoso",
+            "satisfied": True,
+            "shown": {
+                "access_token.amr": "pwd, mfa",
+                "access_token.ver": "1.0",
+                "id_token.acrs": "c1",
+                "id_token.oid": "6902…8e474",
+                "id_token.name": "(a name)",
+            },
+        },
+    ),
+    "probe-failed": ("probe_done.html", {"provider_name": "Contoso", "satisfied": False, "shown": {}}),
+}
