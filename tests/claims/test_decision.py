@@ -404,6 +404,6 @@ def test_a_moment_that_is_not_utc_is_refused_before_anything_is_judged(moment: d
     with pytest.raises(ValueError, match="UTC"):
         decide(Requirement(), NOTHING, moment)
     with pytest.raises(ValueError, match="UTC"):
-        decide(Requirement(), authentication(SESSION_MFA), moment)
+        decide(Requirement(), authentication(SESSION_MFA, auth_time=NOW), moment)
     with pytest.raises(ValueError, match="UTC"):
         Exemption(organization="contoso", until=moment)

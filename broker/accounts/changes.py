@@ -1,0 +1,181 @@
+"""What visitors change on their account page. Whatever decides who can get in takes a fresh proof."""
+
+from flask import make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from broker.accounts.service import LastIdentity
+from broker.accounts.visit import (
+    AccountPages,
+    Visit,
+    bad_input,
+    end_sessions,
+    fresh_visit_of,
+    gone,
+    noticed,
+    visit_of,
+)
+from broker.signin.gate import Refused
+from broker.signin.transactions import Goal
+from broker.web import csrf
+from broker.web.errors import BrokerError
+
+
+def rename(pages: AccountPages) -> ResponseReturnValue:
+    """POST /account/name."""
+    visit = visit_of(pages)
+    try:
+        with pages.database.begin() as connection:
+            pages.accounts.rename(connection, visit.session.account_id, request.form.get("name", ""), visit.now)
+    except ValueError as error:
+        raise bad_input(
+            "not_a_name", "That is not a name we can take.", "A name has 1 to 200 characters on one line."
+        ) from error
+    return noticed("name")
+
+
+def request_email(pages: AccountPages) -> ResponseReturnValue:
+    """POST /account/email: nothing changes until the link sent there is followed."""
+    visit = fresh_visit_of(pages)
+    try:
+        with pages.database.begin() as connection:
+            pages.accounts.request_email(
+                connection, visit.session.account_id, request.form.get("email", ""), _link_prefix(pages), visit.now
+            )
+    except ValueError as error:
+        raise bad_input(
+            "not_an_email",
+            "That is not an email address we can take.",
+            "Check it for typing mistakes and try again.",
+        ) from error
+    return noticed("email")
+
+
+def show_email_link(pages: AccountPages) -> ResponseReturnValue:
+    """GET /account/email/confirm: mail scanners follow links, so only a button confirms."""
+    del pages
+    return render_template("email_confirm.html", token=request.args.get("token", ""))
+
+
+def confirm_email(pages: AccountPages) -> ResponseReturnValue:
+    """POST /account/email/confirm."""
+    with pages.database.begin() as connection:
+        account_id = pages.accounts.confirm_email(connection, request.form.get("token", ""), pages.clock())
+    if account_id is None:
+        raise BrokerError(
+            status=400,
+            code="link_over",
+            sentence="This link was used already, replaced by a newer one, or is older than two hours.",
+            next_step="Ask for a new one on your account page.",
+            detail="no such email change",
+            link=("Your account", "/account"),
+        )
+    return render_template(
+        "message.html",
+        title="Your email is confirmed",
+        sentence="It has taken the place of the old one.",
+        steps=(),
+        link={"label": "Your account", "url": "/account"},
+    )
+
+
+def answer_offer(pages: AccountPages) -> ResponseReturnValue:
+    """POST /account/offer: take what the provider says of name and email, or keep what there is."""
+    taking = request.form.get("action") == "take"
+    visit = fresh_visit_of(pages) if taking else visit_of(pages)
+    token = pages.browser.session_cookie()
+    if visit.session.offer is not None and token is not None:
+        if taking:
+            _take_offer(pages, visit)
+        pages.sessions.without_offer(token, visit.session, visit.now)
+    return noticed("offer")
+
+
+def _take_offer(pages: AccountPages, visit: Visit) -> None:
+    offer, account_id, now = visit.session.offer, visit.session.account_id, visit.now
+    if offer is None:
+        return
+    with pages.database.begin() as connection:
+        if offer.name is not None:
+            pages.accounts.rename(connection, account_id, offer.name, now)
+        if offer.email is not None and offer.email_verified:
+            pages.accounts.set_email(connection, account_id, offer.email, verified=True, now=now)
+        elif offer.email is not None:
+            # The provider does not vouch for the address, so a link there has to.
+            pages.accounts.request_email(connection, account_id, offer.email, _link_prefix(pages), now)
+
+
+def link(pages: AccountPages, provider_id: str) -> ResponseReturnValue:
+    """POST /account/link/<provider>: off to prove the second identity."""
+    visit = fresh_visit_of(pages)
+    browser = pages.browser.token()
+    transaction = pages.transactions.begin(
+        Goal.LINK, pages.link_goal.payload(visit.session, provider_id), browser, visit.now
+    )
+    outcome = pages.gate.begin(transaction, provider_id, visit.now)
+    # On a page of its own: Chromium holds the redirects after a POST to form-action.
+    url = pages.browser.entrance(transaction.id, provider_id) if isinstance(outcome, Refused) else outcome.url
+    name = pages.gate.providers[provider_id].name
+    response = make_response(render_template("leave.html", target_name=name, url=url))
+    pages.browser.remember(response, browser)
+    return response
+
+
+def unlink(pages: AccountPages, identity_id: str) -> ResponseReturnValue:
+    """POST /account/unlink/<identity>: its sessions end with it."""
+    visit = fresh_visit_of(pages)
+    try:
+        with pages.database.begin() as connection:
+            pages.accounts.unlink(connection, visit.session.account_id, identity_id, visit.now)
+    except LastIdentity as error:
+        raise bad_input("last_identity", "This is your only way to sign in.", "Link another one first.") from error
+    except LookupError as error:
+        raise gone() from error
+    end_sessions(pages, visit, lambda session: session.identity_id == identity_id)
+    return noticed("unlinked")
+
+
+def end_session(pages: AccountPages, sid: str) -> ResponseReturnValue:
+    """POST /account/sessions/<sid>/end."""
+    visit = visit_of(pages)
+    if end_sessions(pages, visit, lambda session: session.sid == sid) == 0:
+        raise gone()
+    return noticed("ended")
+
+
+def end_other_sessions(pages: AccountPages) -> ResponseReturnValue:
+    """POST /account/sessions/end-others."""
+    visit = visit_of(pages)
+    end_sessions(pages, visit, lambda session: session.sid != visit.session.sid)
+    return noticed("ended")
+
+
+def ask_to_erase(pages: AccountPages) -> ResponseReturnValue:
+    """GET /account/erase."""
+    visit_of(pages)
+    return render_template("erase.html")
+
+
+def erase(pages: AccountPages) -> ResponseReturnValue:
+    """POST /account/erase."""
+    visit = fresh_visit_of(pages)
+    if request.form.get("confirm") != "erase":
+        raise bad_input("not_confirmed", "Nothing was erased.", "Tick the box if you really want your account erased.")
+    with pages.database.begin() as connection:
+        pages.accounts.erase(connection, visit.session.account_id, visit.now)
+    end_sessions(pages, visit, lambda _: True)
+    csrf.renew()
+    response = make_response(
+        render_template(
+            "message.html",
+            title="Your account is erased",
+            sentence="Your name, your email and your links to providers are gone from here.",
+            steps=("Backups of the operator forget them as they expire.",),
+            link=None,
+        )
+    )
+    pages.browser.sign_out(response)
+    return response
+
+
+def _link_prefix(pages: AccountPages) -> str:
+    return f"{pages.issuer}/account/email/confirm?token="

@@ -1,0 +1,387 @@
+"""People, their identities, and the only personal data there is: a name and an email, sealed.
+
+Every verb takes the caller's connection, so that what it changes and what the audit says of it stand or fall
+together. Whoever calls a verb that writes has had ``decide`` say yes before.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from broker.accounts.model import accounts, email_changes, identities, people
+from broker.audit.service import Audit
+from broker.events.service import Outbox
+from broker.keys.cipher import FieldCipher
+from broker.keys.pseudonyms import BlindIndex, Pseudonyms
+from broker.storage.sealed import digest
+from claims.profile import Profile
+from providers.provider import Subject
+
+EMAIL_LINK_LIFETIME = timedelta(hours=2)
+
+
+class AccountClosed(Exception):
+    """The account is disabled or erased. ``status`` says which."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class IdentityTaken(Exception):
+    """The identity already belongs to an account. ``own`` says whether to the one that asks."""
+
+    def __init__(self, *, own: bool) -> None:
+        super().__init__("identity is linked already")
+        self.own = own
+
+
+class LastIdentity(Exception):
+    """Unlinking would leave the account without a way in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """The account behind a subject. ``person`` is what we keep, not what the provider just said."""
+
+    account_id: str
+    identity_id: str
+    person: Profile
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedIdentity:
+    """An identity as its owner sees it."""
+
+    id: str
+    provider_id: str
+    linked_at: datetime
+
+
+class Accounts:
+    """The verbs of accounts. Pure of HTTP; one instance serves all threads."""
+
+    def __init__(
+        self, cipher: FieldCipher, pseudonyms: Pseudonyms, index: BlindIndex, audit: Audit, outbox: Outbox
+    ) -> None:
+        self._cipher = cipher
+        self._pseudonyms = pseudonyms
+        self._index = index
+        self._audit = audit
+        self._outbox = outbox
+
+    def resolve(
+        self, connection: Connection, subject: Subject, provider_id: str, profile: Profile, now: datetime
+    ) -> Resolved:
+        """Return the account of a subject, made now if the subject is new. Never looks at the email.
+
+        Raises :class:`AccountClosed` for a disabled or erased account.
+        """
+        row = self._identity(connection, subject)
+        if row is None:
+            try:
+                with connection.begin_nested():
+                    return self._create(connection, subject, provider_id, profile, now)
+            except IntegrityError:
+                # Another sign-in of the same subject was first; its account is the account.
+                row = self._identity(connection, subject)
+                if row is None:
+                    raise
+        if row.status != "active":
+            raise AccountClosed(row.status)
+        current = self._pseudonyms.current(subject)
+        if row.pseudonym != current:
+            connection.execute(update(identities).where(identities.c.id == row.id).values(pseudonym=current))
+        return Resolved(account_id=row.account_id, identity_id=row.id, person=self._person(row), created=False)
+
+    def live(self, connection: Connection, account_id: str, identity_id: str) -> Profile | None:
+        """Return the person if the account is active and the identity still linked to it; otherwise none."""
+        row = connection.execute(
+            select(identities.c.account_id, *_PERSON)
+            .join(accounts, accounts.c.id == identities.c.account_id)
+            .join(people, people.c.account_id == identities.c.account_id)
+            .where(
+                identities.c.id == identity_id,
+                identities.c.account_id == account_id,
+                accounts.c.status == "active",
+            )
+        ).one_or_none()
+        return self._person(row) if row is not None else None
+
+    def identities(self, connection: Connection, account_id: str) -> list[LinkedIdentity]:
+        """Return the account's identities, oldest first."""
+        rows = connection.execute(
+            select(identities.c.id, identities.c.provider_id, identities.c.linked_at)
+            .where(identities.c.account_id == account_id)
+            .order_by(identities.c.linked_at, identities.c.id)
+        )
+        return [LinkedIdentity(id=row.id, provider_id=row.provider_id, linked_at=row.linked_at) for row in rows]
+
+    def link(self, connection: Connection, account_id: str, subject: Subject, provider_id: str, now: datetime) -> str:
+        """Link a subject to the account and return the identity's id.
+
+        Raises :class:`IdentityTaken` when any account has it, :class:`AccountClosed` when this one is not active.
+        """
+        self._lock(connection, account_id)
+        taken = self._identity(connection, subject)
+        if taken is not None:
+            raise IdentityTaken(own=taken.account_id == account_id)
+        try:
+            with connection.begin_nested():
+                identity_id = self._insert_identity(connection, account_id, subject, provider_id, now)
+        except IntegrityError as error:
+            raise IdentityTaken(own=False) from error
+        self._audit.record(
+            connection, action="identity.linked", account_id=account_id, provider_id=provider_id, now=now
+        )
+        return identity_id
+
+    def unlink(self, connection: Connection, account_id: str, identity_id: str, now: datetime) -> None:
+        """Unlink an identity. Raises :class:`LastIdentity`, or ``LookupError`` when it is not the account's."""
+        self._lock(connection, account_id)
+        linked = self.identities(connection, account_id)
+        identity = next((each for each in linked if each.id == identity_id), None)
+        if identity is None:
+            raise LookupError("the account has no such identity")
+        if len(linked) == 1:
+            raise LastIdentity
+        connection.execute(delete(identities).where(identities.c.id == identity_id))
+        self._audit.record(
+            connection,
+            action="identity.unlinked",
+            account_id=account_id,
+            provider_id=identity.provider_id,
+            now=now,
+        )
+
+    def rename(self, connection: Connection, account_id: str, name: str, now: datetime) -> None:
+        """Set the name. Raises ``ValueError`` for a name that :class:`Profile` does not take."""
+        clean = Profile.read(name, None, None).name
+        if clean is None:
+            raise ValueError("not a name")
+        sealed = self._cipher.seal(clean.encode(), _context("name", account_id))
+        self._change(connection, account_id, "name", now, name_sealed=sealed)
+
+    def set_email(self, connection: Connection, account_id: str, email: str, *, verified: bool, now: datetime) -> None:
+        """Set the email. ``verified``: its owner followed our link, or the provider vouches for it.
+
+        Tells the previous address. Raises ``ValueError`` for an address that :class:`Profile` does not take.
+        """
+        clean = Profile.read(None, email, None).email
+        if clean is None:
+            raise ValueError("not an email address")
+        previous = self.person(connection, account_id).email
+        self._change(
+            connection,
+            account_id,
+            "email",
+            now,
+            email_sealed=self._cipher.seal(clean.encode(), _context("email", account_id)),
+            email_index=self._index.of(clean),
+            email_verified=verified,
+        )
+        if previous is not None and previous.casefold() != clean.casefold():
+            self._outbox.enqueue_mail(
+                connection,
+                to=previous,
+                subject="Your email address was changed",
+                text=_EMAIL_CHANGED,
+                now=now,
+                expires_at=now + timedelta(days=2),
+            )
+
+    def request_email(
+        self, connection: Connection, account_id: str, email: str, link_prefix: str, now: datetime
+    ) -> None:
+        """Send a link to ``email``; the address changes only once it is followed. A newer request replaces it.
+
+        Raises ``ValueError`` for an address that :class:`Profile` does not take.
+        """
+        clean = Profile.read(None, email, None).email
+        if clean is None:
+            raise ValueError("not an email address")
+        token = secrets.token_urlsafe(32)
+        connection.execute(delete(email_changes).where(email_changes.c.account_id == account_id))
+        connection.execute(
+            insert(email_changes).values(
+                token_hash=digest(token),
+                account_id=account_id,
+                email_sealed=self._cipher.seal(clean.encode(), _context("email-change", account_id)),
+                expires_at=now + EMAIL_LINK_LIFETIME,
+            )
+        )
+        self._outbox.enqueue_mail(
+            connection,
+            to=clean,
+            subject="Confirm your email address",
+            text=_CONFIRM_EMAIL.format(link=link_prefix + token),
+            now=now,
+            expires_at=now + EMAIL_LINK_LIFETIME,
+        )
+        self._audit.record(connection, action="email.requested", account_id=account_id, now=now)
+
+    def confirm_email(self, connection: Connection, token: str, now: datetime) -> str | None:
+        """Make the address of a followed link the account's, once, and return the account. None: no such link."""
+        row = connection.execute(
+            delete(email_changes)
+            .where(email_changes.c.token_hash == digest(token), email_changes.c.expires_at > now)
+            .returning(email_changes.c.account_id, email_changes.c.email_sealed)
+        ).one_or_none()
+        if row is None:
+            return None
+        email = self._cipher.open(row.email_sealed, _context("email-change", row.account_id)).decode()
+        self.set_email(connection, row.account_id, email, verified=True, now=now)
+        return str(row.account_id)
+
+    def email_pending(self, connection: Connection, account_id: str, now: datetime) -> bool:
+        """Return whether a link was sent that can still be followed."""
+        return (
+            connection.execute(
+                select(func.count())
+                .select_from(email_changes)
+                .where(email_changes.c.account_id == account_id, email_changes.c.expires_at > now)
+            ).scalar_one()
+            > 0
+        )
+
+    def expire(self, connection: Connection, now: datetime) -> None:
+        """Forget the addresses of links that nobody followed in time."""
+        connection.execute(delete(email_changes).where(email_changes.c.expires_at <= now))
+
+    def person(self, connection: Connection, account_id: str) -> Profile:
+        """Return name and email. Raises ``LookupError`` when there is no such person."""
+        row = connection.execute(select(*_PERSON).where(people.c.account_id == account_id)).one_or_none()
+        if row is None:
+            raise LookupError("no such person")
+        return self._person(row)
+
+    def export(self, connection: Connection, account_id: str) -> Mapping[str, object]:
+        """Return all we keep of the account, JSON values only. Pseudonyms are left out: they are keyed, and ours."""
+        person = self.person(connection, account_id)
+        created_at = connection.execute(select(accounts.c.created_at).where(accounts.c.id == account_id)).scalar_one()
+        return {
+            "account": {"id": account_id, "created_at": created_at.isoformat()},
+            "person": {
+                "name": person.name,
+                "email": person.email,
+                "email_verified": person.email_verified,
+            },
+            "identities": [
+                {"provider": each.provider_id, "linked_at": each.linked_at.isoformat()}
+                for each in self.identities(connection, account_id)
+            ],
+        }
+
+    def erase(self, connection: Connection, account_id: str, now: datetime) -> None:
+        """Erase name, email, pending links and every identity. The bare account id stays, for the audit."""
+        self._lock(connection, account_id)
+        for table in (people, identities, email_changes):
+            connection.execute(delete(table).where(table.c.account_id == account_id))
+        connection.execute(update(accounts).where(accounts.c.id == account_id).values(status="erased"))
+        self._audit.record(connection, action="account.erased", account_id=account_id, now=now)
+
+    def _identity(self, connection: Connection, subject: Subject) -> Row[*tuple[Any, ...]] | None:
+        return connection.execute(
+            select(
+                identities.c.id,
+                identities.c.account_id,
+                identities.c.pseudonym,
+                accounts.c.status,
+                *_PERSON[1:],
+            )
+            .join(accounts, accounts.c.id == identities.c.account_id)
+            .outerjoin(people, people.c.account_id == identities.c.account_id)
+            .where(identities.c.pseudonym.in_(self._pseudonyms.all(subject)))
+        ).one_or_none()
+
+    def _create(
+        self, connection: Connection, subject: Subject, provider_id: str, profile: Profile, now: datetime
+    ) -> Resolved:
+        account_id = str(uuid4())
+        connection.execute(insert(accounts).values(id=account_id, kind="person", status="active", created_at=now))
+        name, email = profile.name, profile.email
+        connection.execute(
+            insert(people).values(
+                account_id=account_id,
+                name_sealed=self._cipher.seal(name.encode(), _context("name", account_id)) if name else None,
+                email_sealed=self._cipher.seal(email.encode(), _context("email", account_id)) if email else None,
+                email_index=self._index.of(email) if email else None,
+                email_verified=profile.email_verified,
+                updated_at=now,
+            )
+        )
+        identity_id = self._insert_identity(connection, account_id, subject, provider_id, now)
+        self._audit.record(
+            connection, action="account.created", account_id=account_id, provider_id=provider_id, now=now
+        )
+        return Resolved(account_id=account_id, identity_id=identity_id, person=profile, created=True)
+
+    def _insert_identity(
+        self, connection: Connection, account_id: str, subject: Subject, provider_id: str, now: datetime
+    ) -> str:
+        identity_id = str(uuid4())
+        connection.execute(
+            insert(identities).values(
+                id=identity_id,
+                account_id=account_id,
+                provider_id=provider_id,
+                pseudonym=self._pseudonyms.current(subject),
+                linked_at=now,
+            )
+        )
+        return identity_id
+
+    def _change(self, connection: Connection, account_id: str, field: str, now: datetime, **values: object) -> None:
+        connection.execute(update(people).where(people.c.account_id == account_id).values(updated_at=now, **values))
+        self._audit.record(connection, action="person.changed", account_id=account_id, detail={"field": field}, now=now)
+
+    def _lock(self, connection: Connection, account_id: str) -> None:
+        """Hold the account's row, so that two changes of its identities cannot pass each other."""
+        status = connection.execute(
+            select(accounts.c.status).where(accounts.c.id == account_id).with_for_update()
+        ).scalar_one_or_none()
+        if status != "active":
+            raise AccountClosed(status or "erased")
+
+    def _person(self, row: Row[*tuple[Any, ...]]) -> Profile:
+        account_id = row.account_id
+        return Profile(
+            name=self._open(row.name_sealed, "name", account_id),
+            email=self._open(row.email_sealed, "email", account_id),
+            email_verified=row.email_verified is True,
+        )
+
+    def _open(self, sealed: bytes | None, field: str, account_id: str) -> str | None:
+        return self._cipher.open(sealed, _context(field, account_id)).decode() if sealed else None
+
+
+_PERSON = (people.c.account_id, people.c.name_sealed, people.c.email_sealed, people.c.email_verified)
+
+
+def _context(field: str, account_id: str) -> str:
+    """Bind a sealed value to its column and its row, so that neither can be swapped."""
+    return f"people.{field}:{account_id}"
+
+
+_CONFIRM_EMAIL = """\
+Somebody, hopefully you, asked to use this address for an account.
+
+Follow this link within two hours to confirm it:
+
+{link}
+
+If it was not you, do nothing. The address will not be used.
+"""
+
+_EMAIL_CHANGED = """\
+The email address of your account was changed, and this address no longer belongs to it.
+
+If it was not you, sign in, end the sessions you do not know, and change the address back.
+"""

@@ -1,0 +1,132 @@
+"""Who is in front of the account pages: signed in, with a proof that holds now, and how fresh it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import redirect
+from flask.typing import ResponseReturnValue
+
+from broker.accounts.linking import LinkGoal
+from broker.accounts.service import Accounts
+from broker.audit.service import Audit
+from broker.signin.browser import Browser
+from broker.signin.gate import Gate
+from broker.signin.policy import Policy
+from broker.signin.sessions import Session, Sessions
+from broker.signin.transactions import Transactions
+from broker.storage.database import Database
+from broker.web.errors import BrokerError
+from claims.decision import Purpose, decide
+from claims.profile import Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPages:
+    """What the pages work with."""
+
+    accounts: Accounts
+    sessions: Sessions
+    transactions: Transactions
+    gate: Gate
+    link_goal: LinkGoal
+    policy: Policy
+    audit: Audit
+    database: Database
+    browser: Browser
+    issuer: str
+    token_lifetime: int
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A signed-in visitor whose proof holds now. ``fresh``: it was given a short while ago."""
+
+    session: Session
+    person: Profile
+    fresh: bool
+    now: datetime
+
+
+class SignInFirst(Exception):
+    """Nobody whose proof holds is signed in."""
+
+
+def visit_of(pages: AccountPages) -> Visit:
+    """Return the visitor, whose proof is judged at every page, as it ages. Raises :class:`SignInFirst`."""
+    now = pages.clock()
+    session = pages.sessions.find(pages.browser.session_cookie(), now)
+    if session is None or session.provider_id not in pages.gate.providers:
+        raise SignInFirst
+    if not decide(pages.policy.requirement(Purpose.SESSION, now), session.authentication, now).satisfied:
+        raise SignInFirst
+    with pages.database.read() as connection:
+        person = pages.accounts.live(connection, session.account_id, session.identity_id)
+    if person is None:
+        raise SignInFirst
+    fresh = decide(pages.policy.fresh_requirement(Purpose.LINK), session.authentication, now).satisfied
+    return Visit(session=session, person=person, fresh=fresh, now=now)
+
+
+def fresh_visit_of(pages: AccountPages) -> Visit:
+    """Return a visitor whose proof is fresh. Raises :class:`SignInFirst`, or ``BrokerError`` when it is not."""
+    visit = visit_of(pages)
+    if not visit.fresh:
+        raise BrokerError(
+            status=403,
+            code="sign_in_again",
+            sentence="This changes who can get into your account, so we ask you to sign in once more.",
+            next_step="Sign in again, then repeat what you wanted to do. Nothing was changed.",
+            detail="proof not fresh",
+            link=("Sign in again", "/signin?fresh=yes"),
+        )
+    return visit
+
+
+def end_sessions(pages: AccountPages, visit: Visit, which: Callable[[Session], bool]) -> int:
+    """End the account's own sessions that ``which`` picks, and return how many."""
+    ended = 0
+    for session in pages.sessions.of_account(visit.session.account_id, visit.now):
+        if which(session):
+            pages.sessions.end(session, pages.token_lifetime)
+            ended += 1
+    if ended:
+        with pages.database.begin() as connection:
+            pages.audit.record(
+                connection,
+                action="session.ended",
+                account_id=visit.session.account_id,
+                detail={"count": ended},
+                now=visit.now,
+            )
+    return ended
+
+
+def noticed(notice: str) -> ResponseReturnValue:
+    """Return to the account page, which says what happened."""
+    return redirect(f"/account?notice={notice}", code=303)
+
+
+def bad_input(code: str, sentence: str, next_step: str) -> BrokerError:
+    """Return the error for what a form cannot mean."""
+    return BrokerError(
+        status=400,
+        code=code,
+        sentence=sentence,
+        next_step=next_step,
+        detail=code,
+        link=("Your account", "/account"),
+    )
+
+
+def gone() -> BrokerError:
+    """Return the error for something that is not the account's, or not any more."""
+    return BrokerError(
+        status=404,
+        code="not_found",
+        sentence="That is not there any more.",
+        next_step="Go back to your account page; it shows what is.",
+        detail="not the account's",
+        link=("Your account", "/account"),
+    )

@@ -1,0 +1,277 @@
+"""The composition root: the whole broker, put together in one place. It reads as a table of contents."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from flask import Flask, current_app
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import OperationalError
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from broker.accounts import views as account_views
+from broker.accounts.linking import LinkGoal
+from broker.accounts.service import Accounts
+from broker.accounts.visit import AccountPages
+from broker.audit.service import Audit
+from broker.events.mailer import open_mailer
+from broker.events.service import Outbox
+from broker.events.worker import Worker
+from broker.keys.cipher import FieldCipher
+from broker.keys.pseudonyms import BlindIndex, Pseudonyms
+from broker.keys.signing import SigningKeys
+from broker.logs import configure
+from broker.oidc import views as oidc_views
+from broker.oidc.clients import Clients
+from broker.oidc.codes import Codes
+from broker.oidc.goal import RegistryGoal
+from broker.oidc.redeem import Redeemer
+from broker.oidc.tokens import ALGORITHMS, AccessTokens, IdTokens
+from broker.settings import Settings, load
+from broker.signin import views as signin_views
+from broker.signin.browser import Browser
+from broker.signin.gate import Gate
+from broker.signin.opening import Opening
+from broker.signin.own_goals import AccountGoal, ProbeGoal
+from broker.signin.policy import Policy
+from broker.signin.proofs import ProviderProofs
+from broker.signin.returns import Relay
+from broker.signin.sessions import Sessions
+from broker.signin.transactions import Goal, Transactions
+from broker.storage.database import Database
+from broker.storage.store import ShortLived, StoreUnavailable, open_store
+from broker.web import csrf, init_web
+from broker.web.cookies import Cookies
+from broker.web.errors import BrokerError
+from providers.catalog import build
+
+CONFIG_VARIABLE = "VESTIBULE_CONFIG"
+MAX_BODY = 64 * 1024  # bytes; a provider's form post is the largest we take
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the time: the one place where the clock is read."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What tests, the command line and the server need of a running broker beside its pages."""
+
+    settings: Settings
+    database: Database
+    store: ShortLived
+    audit: Audit
+    keys: SigningKeys
+    accounts: Accounts
+    sessions: Sessions
+    clients: Clients
+    proofs: ProviderProofs
+    gate: Gate
+    worker: Worker
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.worker.stop()
+        self.store.close()
+        self.database.dispose()
+
+
+def serve() -> Flask:
+    """Return the application of a server process, configured by ``VESTIBULE_CONFIG``, with its worker running."""
+    settings = load(Path(os.environ[CONFIG_VARIABLE]), os.environ)
+    configure(settings.log)
+    app = create_app(settings)
+    parts(app).worker.start()
+    return app
+
+
+def parts(app: Flask) -> Parts:
+    """Return the parts of an application made by :func:`create_app`."""
+    found = app.extensions["vestibule"]
+    if not isinstance(found, Parts):
+        raise TypeError("not an application of create_app")
+    return found
+
+
+def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Flask:
+    """Return the broker as a WSGI application. The database's schema must be current. Starts no thread."""
+    app = Flask("broker", static_folder=None, template_folder=None)
+    app.secret_key = settings.secrets.cookies_key()
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
+
+    # Storage and keys
+    database = Database(settings.database.url)
+    store = open_store(settings.store.url)
+    cipher = FieldCipher(settings.secrets.encryption_keys())
+    keys = SigningKeys(database, cipher, ALGORITHMS)
+    audit = Audit(database, settings.secrets.audit_key())
+    outbox = Outbox(database, cipher, open_mailer(settings.mail.url, settings.mail.sender))
+
+    # People
+    accounts = Accounts(
+        cipher,
+        Pseudonyms(settings.secrets.pseudonym_keys()),
+        BlindIndex(settings.secrets.index_key()),
+        audit,
+        outbox,
+    )
+    sessions = Sessions(store, cipher, timedelta(seconds=settings.session.lifetime))
+    transactions = Transactions(store, cipher)
+    policy = Policy(settings.policy)
+    opening = Opening(accounts, sessions, audit)
+
+    # Registries
+    clients = Clients(settings, database)
+    codes = Codes(store, cipher, settings.tokens.code)
+    access_tokens = AccessTokens(cipher, store, settings.tokens.access)
+    id_tokens = IdTokens(keys, settings.issuer, settings.tokens.id_token)
+    registry_goal = RegistryGoal(clients=clients, codes=codes, opening=opening, policy=policy, issuer=settings.issuer)
+
+    # Providers
+    proofs = ProviderProofs(settings.providers, database)
+    providers = {
+        provider_id: build(provider_id, each, f"{settings.issuer}/callback/{provider_id}")
+        for provider_id, each in settings.providers.items()
+        if each.enabled
+    }
+    link_goal = LinkGoal(accounts, sessions, policy)
+    gate = Gate(
+        providers=providers,
+        handlers={
+            Goal.REGISTRY: registry_goal,
+            Goal.ACCOUNT: AccountGoal(opening, policy),
+            Goal.LINK: link_goal,
+            Goal.PROBE: ProbeGoal(proofs, policy),
+        },
+        transactions=transactions,
+        proofs=proofs,
+        database=database,
+        store=store,
+        audit=audit,
+    )
+
+    # Pages and endpoints
+    init_web(app, issuer=settings.issuer)
+    browser = Browser(Cookies(settings.issuer))
+    way_in = signin_views.WayIn(
+        gate=gate,
+        transactions=transactions,
+        sessions=sessions,
+        proofs=proofs,
+        relay=Relay(cipher),
+        browser=browser,
+        session_lifetime=settings.session.lifetime,
+        token_lifetime=settings.tokens.access,
+        clock=clock,
+    )
+    endpoints = oidc_views.Endpoints(
+        issuer=settings.issuer,
+        clients=clients,
+        goal=registry_goal,
+        redeemer=Redeemer(
+            accounts=accounts,
+            codes=codes,
+            access_tokens=access_tokens,
+            id_tokens=id_tokens,
+            policy=policy,
+            providers=frozenset(providers),
+            database=database,
+            clock=clock,
+        ),
+        access_tokens=access_tokens,
+        id_tokens=id_tokens,
+        keys=keys,
+        sessions=sessions,
+        transactions=transactions,
+        accounts=accounts,
+        audit=audit,
+        policy=policy,
+        providers=frozenset(providers),
+        database=database,
+        store=store,
+        browser=browser,
+        clock=clock,
+    )
+    account_pages = AccountPages(
+        accounts=accounts,
+        sessions=sessions,
+        transactions=transactions,
+        gate=gate,
+        link_goal=link_goal,
+        policy=policy,
+        audit=audit,
+        database=database,
+        browser=browser,
+        issuer=settings.issuer,
+        token_lifetime=settings.tokens.access,
+        clock=clock,
+    )
+    for_programs = (oidc_views.api_blueprint(endpoints), signin_views.callback_blueprint(way_in))
+    for blueprint in for_programs:
+        csrf.protection(app).exempt(blueprint)
+        app.register_blueprint(blueprint)
+    app.register_blueprint(oidc_views.browser_blueprint(endpoints))
+    app.register_blueprint(signin_views.blueprint(way_in))
+    app.register_blueprint(account_views.blueprint(account_pages))
+    app.register_error_handler(StoreUnavailable, _storage_away)
+    app.register_error_handler(OperationalError, _storage_away)
+
+    # The world outside
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    keys.ensure(clock())
+    _tell_state(settings, proofs)
+    app.extensions["vestibule"] = Parts(
+        settings=settings,
+        database=database,
+        store=store,
+        audit=audit,
+        keys=keys,
+        accounts=accounts,
+        sessions=sessions,
+        clients=clients,
+        proofs=proofs,
+        gate=gate,
+        worker=Worker(
+            {
+                "mail": outbox.deliver,
+                "audit": lambda _: audit.seal(),
+                "expiry": lambda now: _expire(database, accounts, now),
+            },
+            clock,
+        ),
+    )
+    return app
+
+
+def _expire(database: Database, accounts: Accounts, now: datetime) -> None:
+    with database.begin() as connection:
+        accounts.expire(connection, now)
+
+
+def _tell_state(settings: Settings, proofs: ProviderProofs) -> None:
+    for switch in settings.insecure():
+        log.warning("insecure switch is on", switch=switch)
+    for provider_id, provider in settings.providers.items():
+        state = proofs.state(provider_id).value if provider.enabled else "disabled"
+        log.info("provider", provider=provider_id, state=state)
+
+
+def _storage_away(error: Exception) -> ResponseReturnValue:
+    """Without storage nothing can be proven single-use, so nothing goes through (fail closed)."""
+    away = BrokerError(
+        status=503,
+        code="temporarily_unavailable",
+        sentence="Part of the service is not answering. It is not your fault.",
+        next_step="Wait a few minutes, then try again.",
+        detail=type(error).__name__,
+    )
+    return current_app.handle_user_exception(away)

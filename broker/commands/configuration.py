@@ -1,0 +1,80 @@
+"""``vestibule init`` and ``vestibule check-config``."""
+
+import os
+import secrets
+from base64 import urlsafe_b64encode
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from urllib.parse import urlsplit
+
+import click
+
+from broker.commands.context import Refusal, with_path
+from broker.settings import load
+from broker.settings.values import KEY_BYTES, is_loopback, issuer_url
+
+FILE_NAME = "vestibule.toml"
+_TEMPLATE = files("broker.commands").joinpath("vestibule.toml.in")
+KEYS = ("encryption", "pseudonym", "index", "audit", "cookies")
+
+
+def fresh_key() -> str:
+    """Return a new random key as the settings take it."""
+    return urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("=")
+
+
+def render(issuer: str, listen_port: int = 8000) -> str:
+    """Return the text of a configuration that works, with fresh keys."""
+    keys = {name: fresh_key() for name in KEYS}
+    host = urlsplit(issuer).hostname
+    sender = f"vestibule@{'localhost' if is_loopback(host) else host}"
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        keys, issuer=issuer, port=listen_port, sender=sender
+    )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that only its owner can read. Raises ``FileExistsError`` rather than replace one."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _issuer(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    try:
+        return issuer_url(value)
+    except ValueError as error:
+        raise click.BadParameter(f"it {error}; right would be: https://login.example.org") from None
+
+
+@click.command()
+@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("config"))
+@click.option("--issuer", default="http://localhost:8000", callback=_issuer, help="Where registries reach us.")
+def init(folder: Path, issuer: str) -> None:
+    """Write a configuration that works, with fresh secrets."""
+    path = folder / FILE_NAME
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        write_private(path, render(issuer))
+    except FileExistsError:
+        raise Refusal(
+            f"{path} is there already, and its keys protect what is stored. Choose another folder with --dir."
+        ) from None
+    click.echo(
+        f"Wrote {path}, readable by you alone. Its keys are the only ones to what will be stored: back it up.\n"
+        f"Next: vestibule --config {path} db upgrade, then add a provider and a client, then vestibule serve."
+    )
+
+
+@click.command("check-config")
+@with_path
+def check_config(path: Path) -> None:
+    """Say everything that is wrong with the configuration, at once."""
+    settings = load(path)
+    providers = [name for name, provider in settings.providers.items() if provider.enabled]
+    click.echo(f"{path} is in order.")
+    click.echo(f"  issuer     {settings.issuer}")
+    click.echo(f"  providers  {', '.join(providers) or 'none: nobody can sign in yet'}")
+    click.echo(f"  clients    {', '.join(settings.clients) or 'none here; see vestibule clients list'}")
+    for switch in settings.insecure():
+        click.echo(f"  warning    {switch} is on")

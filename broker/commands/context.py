@@ -1,0 +1,65 @@
+"""What every command starts from: the settings, the database, the clock, and how it gives up."""
+
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from broker.settings import Settings, load
+from broker.storage.database import Database
+from broker.storage.schema import is_current
+
+UPGRADE = "vestibule db upgrade"
+
+with_path: Callable[..., Callable[..., object]] = click.make_pass_decorator(Path)
+"""Hands a command the path of the configuration file."""
+
+
+class Refusal(click.ClickException):
+    """What stands in the way, and the next step, in a sentence or two. Nothing was changed."""
+
+    exit_code = 2
+
+
+def utc_now() -> datetime:
+    """Return the time, for the logic that takes it as ``now``."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings and the database, which has the schema of this version. Raises :class:`Refusal`."""
+    settings = load(path)
+    database = Database(settings.database.url)
+    try:
+        if not is_current(database):
+            raise Refusal(f"The database is not of this version yet. Run: {UPGRADE}")
+        yield settings, database
+    finally:
+        database.dispose()
+
+
+def is_free(host: str, port: int) -> bool:
+    """Return whether nothing listens on the port. Raises ``OSError`` for an address that is not this machine's."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
+        # A port whose last connections are just being closed is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Return ``rows`` in aligned columns, the first of them the heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,42 @@
+"""``vestibule serve``: one process that answers, with its own threads."""
+
+import os
+from pathlib import Path
+
+import click
+
+from broker.commands.context import Refusal, is_free, opened, with_path
+
+APPLICATION = "broker.app:serve"
+CONFIG_VARIABLE = "VESTIBULE_CONFIG"
+# Requests that may wait for a thread, for each thread; beyond that a client waits before it is accepted.
+_BACKPRESSURE = 8
+
+
+@click.command()
+@with_path
+def serve(path: Path) -> None:
+    """Serve the broker until SIGTERM or Ctrl-C."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    with opened(path) as (settings, _):
+        listen = settings.listen
+    if not is_free(listen.host, listen.port):
+        raise Refusal(f"Port {listen.port} of {listen.host} is taken. Free it, or set listen.port to another.")
+    # The worker is a process of its own, and reads the configuration itself.
+    os.environ[CONFIG_VARIABLE] = str(path.resolve())
+    click.echo(f"Serving {settings.issuer} on {listen.host}:{listen.port}.")
+    Granian(
+        APPLICATION,
+        address=listen.host,
+        port=listen.port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=1,
+        blocking_threads=listen.threads,
+        backpressure=listen.threads * _BACKPRESSURE,
+        websockets=False,
+        ssl_cert=listen.tls_certificate,
+        ssl_key=listen.tls_key,
+    ).serve()

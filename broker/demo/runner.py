@@ -1,0 +1,172 @@
+"""``vestibule demo``: puts everything up, says what to try, and takes it down again."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event
+
+import click
+import trustme
+
+from broker.commands.configuration import write_private
+from broker.commands.context import is_free
+from broker.demo.configuration import CLIENT_ID, PROVIDERS, callbacks, overrides, prepare
+from broker.demo.ports import DEFAULT_BASE, LAST_BASE, Addresses
+from broker.demo.processes import Child, ChildFailed
+from broker.settings import Settings, load
+from broker.storage import schema
+from providers.standins import Canary, demo_personas, people
+from providers.standins.server import CA_FILE
+
+_LOOK_EVERY = 0.5  # seconds
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class DemoError(Exception):
+    """The demo cannot run; the text says why, and the next step."""
+
+
+def run(folder: Path, addresses: Addresses) -> None:
+    """Run the demo until SIGINT, SIGTERM or SIGHUP. Raises :class:`DemoError`, ``SettingsError``."""
+    for what, port in addresses.ports().items():
+        if not is_free("127.0.0.1", port):
+            raise DemoError(
+                f"Port {port}, for {what}, is taken. "
+                f"Free it, or move all four: --port-base {_another_base(addresses.base)}"
+            )
+    with _stop_event() as stop, ExitStack() as running:
+        demo = _Demo(folder, addresses, running)
+        try:
+            for start in (demo.start_standins, demo.start_broker, demo.start_registry):
+                if not stop.is_set():
+                    start()
+            if not stop.is_set():
+                click.echo(page(folder, addresses))
+            while not stop.wait(_LOOK_EVERY):
+                demo.must_run()
+        except ChildFailed as error:
+            raise DemoError(str(error)) from None
+    click.echo(f"The demo has stopped. What it kept is in {folder}")
+
+
+def _another_base(base: int) -> int:
+    return base + 1000 if base + 1000 <= LAST_BASE else DEFAULT_BASE
+
+
+@contextmanager
+def _stop_event() -> Iterator[Event]:
+    """Yield what the stop signals set, which for that while do nothing else."""
+    stop = Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _STOP_SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Demo:
+    """The three processes, started in this order; each is stopped, the last one first, when ``running`` ends."""
+
+    def __init__(self, folder: Path, addresses: Addresses, running: ExitStack) -> None:
+        self._folder = folder
+        self._addresses = addresses
+        self._running = running
+        self._children: list[Child] = []
+        self._path = prepare(folder, addresses)
+        self._environ = overrides(self._path, addresses)
+        self._broker_ca = _https(folder, self._environ) if addresses.https else None
+
+    def start_standins(self) -> None:
+        addresses = self._addresses
+        standins = self._start(
+            "stand-ins",
+            "providers.standins",
+            f"--browser-port={addresses.standins_port}",
+            f"--backchannel-port={addresses.back_channel_port}",
+            f"--ca-dir={self._folder}",
+            "--issuer-callbacks",
+            *callbacks(addresses),
+        )
+        document = f"{addresses.back_channel}/oidc/.well-known/openid-configuration"
+        standins.wait_until_it_answers(document, self._folder / CA_FILE)
+
+    def start_broker(self) -> None:
+        schema.upgrade(self._settings().database.url)
+        broker = self._start("broker", "broker.cli", f"--config={self._path}", "serve")
+        document = f"{self._addresses.issuer}/.well-known/openid-configuration"
+        broker.wait_until_it_answers(document, self._broker_ca)
+
+    def start_registry(self) -> None:
+        addresses = self._addresses
+        registry = self._start(
+            "demo registry",
+            "broker.demo.registry",
+            REGISTRY_URL=addresses.registry,
+            REGISTRY_ISSUER=addresses.issuer,
+            REGISTRY_CLIENT_ID=CLIENT_ID,
+            REGISTRY_CLIENT_SECRET=self._registry_secret(),
+            REGISTRY_CA_BUNDLE=str(self._broker_ca or ""),
+        )
+        registry.wait_until_it_answers(addresses.registry)
+
+    def must_run(self) -> None:
+        """Raise ``ChildFailed`` if any process has ended."""
+        for child in self._children:
+            child.must_run()
+
+    def _start(self, name: str, module: str, *arguments: str, **more: str) -> Child:
+        log = self._folder / f"{name.replace(' ', '-')}.log"
+        child = Child(f"The {name}", module, arguments, self._environ | more, log)
+        self._running.callback(child.stop)
+        self._children.append(child)
+        return child
+
+    def _settings(self) -> Settings:
+        return load(self._path, {**os.environ, **self._environ})
+
+    def _registry_secret(self) -> str:
+        client = self._settings().clients.get(CLIENT_ID)
+        if client is None or client.secret is None:
+            raise DemoError(
+                f"The demo registry has no clients.{CLIENT_ID} with a secret in {self._path}. "
+                "Put it back, or start with another --data."
+            )
+        return client.secret.get_secret_value()
+
+
+def _https(folder: Path, environ: dict[str, str]) -> Path:
+    """Have the broker speak TLS, under a private CA whose key is never written. Return the CA's certificate."""
+    authority = trustme.CA(organization_name="Vestibule demo")
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    ca_file, chain, key = (folder / name for name in ("broker-ca.pem", "broker-certificate.pem", "broker-key.pem"))
+    ca_file.write_bytes(authority.cert_pem.bytes())
+    chain.write_bytes(b"".join(each.bytes() for each in certificate.cert_chain_pems))
+    key.unlink(missing_ok=True)
+    write_private(key, certificate.private_key_pem.bytes().decode())
+    environ["VESTIBULE__LISTEN__TLS_CERTIFICATE"] = str(chain)
+    environ["VESTIBULE__LISTEN__TLS_KEY"] = str(key)
+    return ca_file
+
+
+def page(folder: Path, addresses: Addresses) -> str:
+    """Return what there is to try."""
+    lines = ["", "Vestibule is running. Sign in at the demo registry:", "", f"    {addresses.registry}", ""]
+    lines.append("At a provider's sign-in page, pick a person. Who they are, and how it ends:")
+    folk = demo_personas(people(Canary()))
+    width = max(len(name) for name, *_ in folk)
+    for kind, provider_id in PROVIDERS.items():
+        lines += ["", f"  {provider_id}"]
+        lines += [f"    {name:{width}}  {label}. {expected}" for name, of, label, expected in folk if of == kind]
+    lines += [
+        "",
+        f"  broker       {addresses.issuer}   (your account: {addresses.issuer}/account)",
+        f"  registry     {addresses.registry}   (what it learnt: {addresses.registry}/whoami)",
+        f"  stand-ins    {addresses.standins} and {addresses.back_channel}",
+        f"  everything   {folder}: vestibule.toml to change and start again, mail in mail/, logs in *.log",
+    ]
+    if addresses.https:
+        lines.append(f"  certificate  {folder / 'broker-ca.pem'} signed the broker's, for this run alone")
+    return "\n".join([*lines, "", "Ctrl-C stops it all.", ""])

@@ -1,0 +1,223 @@
+"""The checks of the authorization endpoint, one small function each."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from authlib.oauth2.rfc7636.challenge import CODE_CHALLENGE_PATTERN
+
+from broker.oidc.clients import Client, Clients
+from broker.oidc.errors import RedirectError
+from broker.web.errors import BrokerError
+
+SCOPES = ("openid", "profile", "email")
+PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+PERSON_CLAIMS = ("name", "email", "email_verified")
+MAX_VALUE_LENGTH = 4096
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_PROVIDER = re.compile(r"[a-z0-9-]{1,64}")
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """A request under examination. ``parameters`` maps a name to all values it came with."""
+
+    parameters: Mapping[str, list[str]]
+    clients: Clients
+    providers: frozenset[str]
+    subject_of_hint: Callable[[str], str | None]
+    client: Client | None = None
+    redirect_uri: str | None = None
+    fields: dict[str, object] = field(default_factory=dict)
+
+    def one(self, name: str) -> str | None:
+        """Return the parameter's value. An empty one counts as omitted (RFC 6749 section 3.1)."""
+        return self.parameters.get(name, [""])[0] or None
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Return a space-separated list in its order, each word once."""
+        return tuple(dict.fromkeys((self.one(name) or "").split(" "))) if self.one(name) else ()
+
+
+def known_client(draft: Draft) -> None:
+    """RFC 6749 section 4.1.1: ``client_id`` is required; 4.1.2.1: without a known client nothing is redirected."""
+    if len(draft.parameters.get("client_id", [])) > 1:
+        raise _shown("invalid_request", "The request names more than one application.")
+    client_id = draft.one("client_id")
+    draft.client = draft.clients.get(client_id) if client_id else None
+    if draft.client is None:
+        raise _shown("unknown_client", "We do not know the application that sent you here, or it is switched off.")
+    draft.fields["client_id"] = draft.client.client_id
+
+
+def exact_redirect_uri(draft: Draft) -> None:
+    """RFC 9700 section 2.1 and OpenID Connect Core 3.1.2.1: required, and equal to a registered one as a string."""
+    given = draft.parameters.get("redirect_uri", [])
+    if len(given) != 1 or draft.client is None or not draft.client.check_redirect_uri(given[0]):
+        raise _shown(
+            "invalid_redirect_uri",
+            "The application that sent you here gave an address that is not registered for it.",
+        )
+    draft.redirect_uri = given[0]
+    draft.fields["redirect_uri"] = given[0]
+
+
+def single_parameters(draft: Draft) -> None:
+    """RFC 6749 section 3.1: no parameter more than once, known to us or not."""
+    repeated = sorted(name for name, values in draft.parameters.items() if len(values) > 1)
+    if repeated:
+        raise RedirectError("invalid_request", "A parameter was sent more than once.")
+
+
+def sane_parameters(draft: Draft) -> None:
+    """Nothing over 4096 characters, no control characters: none of ours needs them."""
+    values = [value for each in draft.parameters.values() for value in each]
+    if any(len(value) > MAX_VALUE_LENGTH or not value.isprintable() for value in values):
+        raise RedirectError("invalid_request", "A parameter is too long or has control characters.")
+    draft.fields["state"] = draft.one("state")
+    draft.fields["nonce"] = draft.one("nonce")
+
+
+def no_request_object(draft: Draft) -> None:
+    """OpenID Connect Core sections 6.1 and 6.2: not supported, so refused by name, never ignored or fetched."""
+    for name in ("request", "request_uri"):
+        if draft.one(name):
+            raise RedirectError(f"{name}_not_supported", f"The parameter {name} is not supported.")
+
+
+def code_response_type(draft: Draft) -> None:
+    """RFC 6749 section 3.1.1: only ``code``."""
+    if draft.one("response_type") is None:
+        raise RedirectError("invalid_request", "response_type is missing.")
+    if draft.one("response_type") != "code":
+        raise RedirectError("unsupported_response_type", "Only response_type=code is supported.")
+
+
+def query_response_mode(draft: Draft) -> None:
+    """OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1: only the default of ``code``, ``query``."""
+    if draft.one("response_mode") not in (None, "query"):
+        raise RedirectError("invalid_request", "Only response_mode=query is supported.")
+
+
+def openid_scope(draft: Draft) -> None:
+    """OpenID Connect Core 3.1.2.1: ``openid`` is required; RFC 6749 section 3.3: what we do not grant is left out."""
+    client = draft.client
+    words = draft.words("scope")
+    if "openid" not in words or client is None:
+        raise RedirectError("invalid_scope", "The scope must contain openid.")
+    draft.fields["scope"] = tuple(word for word in words if word in SCOPES and word in client.scopes)
+
+
+def s256_challenge(draft: Draft) -> None:
+    """RFC 7636 section 4.4.1 and RFC 9700 section 2.1.1: PKCE from everybody, S256 only."""
+    challenge = draft.one("code_challenge")
+    if challenge is None:
+        raise RedirectError("invalid_request", "code_challenge is missing.")
+    if draft.one("code_challenge_method") != "S256":
+        raise RedirectError("invalid_request", "code_challenge_method must be S256.")
+    if len(challenge) != 43 or not CODE_CHALLENGE_PATTERN.match(challenge):
+        raise RedirectError("invalid_request", "code_challenge is not the S256 of a verifier.")
+    draft.fields["code_challenge"] = challenge
+
+
+def known_prompt(draft: Draft) -> None:
+    """OpenID Connect Core 3.1.2.1: known values, and ``none`` alone."""
+    words = draft.words("prompt")
+    if not PROMPTS.issuperset(words) or ("none" in words and len(words) > 1):
+        raise RedirectError("invalid_request", "prompt has a value that is unknown, or none with others.")
+    draft.fields["prompt"] = words
+
+
+def whole_max_age(draft: Draft) -> None:
+    """OpenID Connect Core 3.1.2.1: seconds. Zero is a demand, absence is none."""
+    value = draft.one("max_age")
+    if value is not None and not _NUMBER.fullmatch(value):
+        raise RedirectError("invalid_request", "max_age must be a whole number of seconds.")
+    draft.fields["max_age"] = int(value) if value is not None else None
+
+
+def acr_preferences(draft: Draft) -> None:
+    """OpenID Connect Core 3.1.2.1: in the order of preference, and voluntary."""
+    draft.fields["acr_values"] = draft.words("acr_values")
+
+
+def claims_parameter(draft: Draft) -> None:
+    """OpenID Connect Core section 5.5: an object of objects; an essential ``acr`` or ``auth_time`` is a demand."""
+    raw = draft.one("claims")
+    if raw is None:
+        return
+    try:
+        claims = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise RedirectError("invalid_request", "claims is not JSON.") from error
+    id_token = _members(claims, "id_token")
+    draft.fields["userinfo_claims"] = _named(_members(claims, "userinfo"))
+    draft.fields["id_token_claims"] = _named(id_token)
+    essential, voluntary = _acr(id_token.get("acr"))
+    draft.fields["essential_acr"] = essential
+    if voluntary:
+        draft.fields["acr_values"] = (*voluntary, *draft.words("acr_values"))
+    draft.fields["auth_time_essential"] = _essential(id_token.get("auth_time"))
+    subject = id_token.get("sub")
+    wanted = subject.get("value") if isinstance(subject, dict) else None
+    draft.fields["sub"] = wanted if isinstance(wanted, str) else None
+
+
+def id_token_hint(draft: Draft) -> None:
+    """OpenID Connect Core 3.1.2.1: a token of ours, expired or not, that names the user the registry means."""
+    hint = draft.one("id_token_hint")
+    if hint is None:
+        return
+    subject = draft.subject_of_hint(hint)
+    if subject is None or draft.fields.get("sub") not in (None, subject):
+        raise RedirectError("invalid_request", "id_token_hint is not an ID token of ours for that user.")
+    draft.fields["sub"] = subject
+
+
+def known_provider(draft: Draft) -> None:
+    """Ours: the registry may name the provider to go to, one of those that may serve it."""
+    wanted = draft.one("provider")
+    if wanted is None or draft.client is None:
+        return
+    if not _PROVIDER.fullmatch(wanted) or wanted not in draft.providers or not draft.client.allows(wanted):
+        raise RedirectError("invalid_request", "provider is not one that may serve this client.")
+    draft.fields["provider"] = wanted
+
+
+def _members(claims: object, name: str) -> dict[str, object]:
+    if not isinstance(claims, dict):
+        raise RedirectError("invalid_request", "claims must be a JSON object.")
+    members = claims.get(name) or {}
+    if not isinstance(members, dict) or not all(isinstance(each, dict | None) for each in members.values()):
+        raise RedirectError("invalid_request", f"claims.{name} must be an object of objects or nulls.")
+    return members
+
+
+def _named(members: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(name for name in PERSON_CLAIMS if name in members)
+
+
+def _essential(member: object) -> bool:
+    return isinstance(member, dict) and member.get("essential") is True
+
+
+def _acr(member: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return (essential values, voluntary values) of a requested ``acr`` (section 5.5.1.1)."""
+    if not isinstance(member, dict):
+        return (), ()
+    wanted = member.get("values", [member["value"]] if "value" in member else [])
+    if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
+        raise RedirectError("invalid_request", "claims.id_token.acr must name strings.")
+    values = tuple(dict.fromkeys(wanted))
+    return (values, ()) if _essential(member) else ((), values)
+
+
+def _shown(code: str, sentence: str) -> BrokerError:
+    return BrokerError(
+        status=400,
+        code=code,
+        sentence=sentence,
+        next_step="Go back and try again. If it happens again, tell the people who run that application.",
+        detail=code,
+    )

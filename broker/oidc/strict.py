@@ -1,0 +1,55 @@
+"""What a request to a token-side endpoint must look like before anything reads it (RFC 6749 sections 2.3 and 3.2)."""
+
+import base64
+import binascii
+from urllib.parse import unquote
+
+from flask import Request
+
+MAX_BODY = 16 * 1024
+
+
+class BadRequest(Exception):
+    """``error`` as RFC 6749 section 5.2 names it, with its HTTP status."""
+
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
+        super().__init__(f"{error}: {description}")
+        self.error = error
+        self.description = description
+        self.status = status
+
+
+def check_form(request: Request) -> None:
+    """Raise :class:`BadRequest` unless the parameters are in the form, once each, with one way to authenticate."""
+    if (request.content_length or 0) > MAX_BODY:
+        raise BadRequest("invalid_request", "The body is too large.", 413)
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise BadRequest("invalid_request", "The body must be application/x-www-form-urlencoded.")
+    if request.args:
+        raise BadRequest("invalid_request", "Parameters belong into the body, not into the URL.")
+    if any(len(values) > 1 for _, values in request.form.lists()):
+        raise BadRequest("invalid_request", "A parameter was sent more than once.")
+    if any("\ufffd" in name + value for name, value in request.form.items()):
+        raise BadRequest("invalid_request", "The body is not UTF-8.")
+    authorization = request.headers.get("Authorization")
+    if authorization is not None:
+        client_id = _basic_client_id(authorization)
+        if "client_secret" in request.form:
+            raise BadRequest("invalid_request", "Two ways to authenticate at once.")
+        if request.form.get("client_id", client_id) != client_id:
+            raise BadRequest("invalid_request", "Two different clients at once.")
+
+
+def _basic_client_id(authorization: str) -> str:
+    """Return the client id of HTTP Basic credentials (RFC 6749 section 2.3.1)."""
+    scheme, _, credentials = authorization.partition(" ")
+    try:
+        if scheme.lower() != "basic":
+            raise ValueError("not Basic")
+        decoded = base64.b64decode(credentials.strip(), validate=True).decode()
+        client_id, colon, _ = decoded.partition(":")
+        if not colon:
+            raise ValueError("no colon")
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest("invalid_client", "The Authorization header is malformed.", 401) from error
+    return unquote(client_id)

@@ -1,0 +1,239 @@
+"""The settings, section by section. A field's description says what would be right; mistakes quote it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from broker.settings.values import (
+    ClientId,
+    Key,
+    KeyVersion,
+    address,
+    client_secret,
+    database_url,
+    decode_key,
+    issuer_url,
+    mail_url,
+    redirect_uri,
+    store_url,
+)
+from claims.evidence import Binding
+from providers.catalog import ProviderId, ProviderSettings
+
+Seconds = Annotated[int, Field(gt=0, description="a whole number of seconds above 0")]
+ShortSeconds = Annotated[int, Field(gt=0, le=3600, description="a whole number of seconds from 1 to 3600")]
+MinimumStrength = Literal["mfa", "phishing_resistant"]
+
+
+class Section(BaseModel):
+    """Frozen; an unknown key is a mistake; a message never quotes the input, which may be a secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ListenSettings(Section):
+    host: str = Field(default="127.0.0.1", min_length=1, description="a host name or address to listen on")
+    port: int = Field(default=8000, ge=1, le=65535, description="a port from 1 to 65535")
+    threads: int = Field(default=8, ge=1, le=256, description="a number of threads from 1 to 256")
+    tls_certificate: Path | None = Field(default=None, description="the path of a PEM file")
+    tls_key: Path | None = Field(
+        default=None,
+        validate_default=True,
+        description="both listen.tls_certificate and listen.tls_key, or neither",
+    )
+
+    @field_validator("tls_key")
+    @classmethod
+    def _both_or_none(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if "tls_certificate" in info.data and (value is None) != (info.data["tls_certificate"] is None):
+            raise ValueError("is set without the other half of the pair, or the other half without it")
+        return value
+
+
+class DatabaseSettings(Section):
+    url: Annotated[str, AfterValidator(database_url)] = Field(
+        default="sqlite:///vestibule.db",
+        repr=False,
+        description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE",
+    )
+
+
+class StoreSettings(Section):
+    url: Annotated[str, AfterValidator(store_url)] = Field(
+        default="memory://", repr=False, description="memory://, redis://HOST:PORT/0 or rediss://HOST:PORT/0"
+    )
+
+
+class SecretSettings(Section):
+    """Versioned keys encrypt and name people; the newest version writes, all of them read."""
+
+    encryption: dict[KeyVersion, Key] = Field(min_length=1, description='a table of keys by version, such as v1 = "…"')
+    pseudonym: dict[KeyVersion, Key] = Field(min_length=1, description='a table of keys by version, such as v1 = "…"')
+    index: Key
+    audit: Key
+    cookies: Key
+
+    @field_validator("encryption", "pseudonym", "index", "audit", "cookies")
+    @classmethod
+    def _used_once(cls, value: object, info: ValidationInfo) -> object:
+        earlier = [key for each in info.data.values() for key in _values(each)]
+        keys = _values(value)
+        if len(set(keys)) < len(keys) or set(keys) & set(earlier):
+            raise ValueError("repeats a key that is used elsewhere")
+        return value
+
+    def encryption_keys(self) -> Mapping[str, bytes]:
+        """Return the field encryption keys by version, oldest first."""
+        return _by_version(self.encryption)
+
+    def pseudonym_keys(self) -> Mapping[str, bytes]:
+        """Return the pseudonym keys by version, oldest first."""
+        return _by_version(self.pseudonym)
+
+    def index_key(self) -> bytes:
+        """Return the key of the blind index over email addresses."""
+        return decode_key(self.index)
+
+    def audit_key(self) -> bytes:
+        """Return the key of the audit chain."""
+        return decode_key(self.audit)
+
+    def cookies_key(self) -> bytes:
+        """Return the key that signs cookies and forms."""
+        return decode_key(self.cookies)
+
+
+def _values(keys: object) -> list[str]:
+    each = keys.values() if isinstance(keys, Mapping) else [keys]
+    return [key.get_secret_value() for key in each if isinstance(key, SecretStr)]
+
+
+def _by_version(keys: Mapping[str, SecretStr]) -> Mapping[str, bytes]:
+    return {version: decode_key(keys[version]) for version in sorted(keys, key=lambda name: int(name[1:]))}
+
+
+class SessionSettings(Section):
+    lifetime: Seconds = 43_200
+
+
+class PolicySettings(Section):
+    strength: MinimumStrength = Field(default="mfa", description='"mfa" or "phishing_resistant"')
+    bindings: tuple[Binding, ...] = Field(
+        default=tuple(Binding), min_length=1, description='a list of "session", "attested", "account_state"'
+    )
+    account_state_lifetime: Seconds = 28_800
+    evidence_lifetime: Seconds = 86_400
+    fresh: Seconds = 900
+
+
+class TokenSettings(Section):
+    access: ShortSeconds = 600
+    id_token: ShortSeconds = 600
+    code: Annotated[int, Field(gt=0, le=600, description="a whole number of seconds from 1 to 600")] = 60
+
+
+class MailSettings(Section):
+    url: Annotated[str, AfterValidator(mail_url)] = Field(
+        repr=False, description="smtp://HOST:PORT, smtps://USER:PASSWORD@HOST or directory:PATH"
+    )
+    sender: Annotated[str, AfterValidator(address)] = Field(
+        description="the address mail is sent from, such as vestibule@example.org"
+    )
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description='"debug", "info", "warning" or "error"'
+    )
+    format: Literal["json", "console"] = Field(default="json", description='"json" or "console"')
+
+
+class ClientSettings(Section):
+    """One registry: an OpenID Connect relying party."""
+
+    name: str = Field(min_length=1, max_length=100, description="the name people know it by")
+    redirect_uris: tuple[Annotated[str, AfterValidator(redirect_uri)], ...] = Field(
+        min_length=1, description="https URLs, compared as exact strings; http only for this machine"
+    )
+    auth_method: Literal["client_secret_basic", "client_secret_post", "none"] = Field(
+        default="client_secret_basic", description='"client_secret_basic", "client_secret_post" or "none"'
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description='32 or more random characters; none at all for auth_method = "none"',
+    )
+    scopes: tuple[Literal["openid", "profile", "email"], ...] = Field(
+        default=("openid", "profile", "email"),
+        description='a list with "openid", and "profile", "email" as wanted',
+    )
+    id_token_signed_response_alg: Literal["RS256", "ES256"] = Field(default="RS256", description='"RS256" or "ES256"')
+    id_token_claims: tuple[Literal["name", "email"], ...] = Field(
+        default=(), description='a list of "name", "email" that the ID token is to carry as well'
+    )
+    providers: tuple[ProviderId, ...] | None = Field(
+        default=None, min_length=1, description="a list of provider ids; leave it out to allow them all"
+    )
+    bindings: tuple[Binding, ...] | None = Field(
+        default=None, min_length=1, description='a list of "session", "attested", "account_state"'
+    )
+    strength: MinimumStrength | None = Field(default=None, description='"mfa" or "phishing_resistant"')
+    max_age: int | None = Field(default=None, ge=0, description="a whole number of seconds, 0 or more")
+    enabled: bool = True
+
+    @field_validator("secret")
+    @classmethod
+    def _fits_auth_method(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        public = info.data.get("auth_method") == "none"
+        if value is None:
+            if public or "auth_method" not in info.data:
+                return None
+            raise ValueError("is missing")
+        if public:
+            raise ValueError("is set for a public client")
+        return client_secret(value)
+
+    @field_validator("scopes")
+    @classmethod
+    def _openid(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in value:
+            raise ValueError('lacks "openid"')
+        return value
+
+
+class Settings(Section):
+    """Everything the operator decides."""
+
+    issuer: Annotated[str, AfterValidator(issuer_url)] = Field(
+        description="an https origin without a trailing slash, such as https://login.example.org"
+    )
+    listen: ListenSettings = ListenSettings()
+    trusted_proxies: int = Field(default=0, ge=0, le=10, description="how many proxies stand in front, 0 to 10")
+    database: DatabaseSettings = DatabaseSettings()
+    store: StoreSettings = StoreSettings()
+    secrets: SecretSettings = Field(description="the table [secrets], as `vestibule init` writes it")
+    session: SessionSettings = SessionSettings()
+    policy: PolicySettings = PolicySettings()
+    tokens: TokenSettings = TokenSettings()
+    mail: MailSettings = Field(description="the table [mail] with url and sender")
+    clients: dict[ClientId, ClientSettings] = Field(default_factory=dict)
+    providers: dict[ProviderId, ProviderSettings] = Field(default_factory=dict)
+    insecure_allow_private_addresses: bool = False
+    log: LogSettings = LogSettings()
+
+    def insecure(self) -> tuple[str, ...]:
+        """Return the dotted keys of every unsafe switch that is on."""
+        return tuple(_switched_on(self, ()))
+
+
+def _switched_on(value: object, path: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            if name.startswith("insecure_") and each is True:
+                yield ".".join((*path, name))
+            else:
+                yield from _switched_on(each, (*path, name))

@@ -1,0 +1,154 @@
+"""The single values of the settings: what each must look like. A ``ValueError`` never quotes the value."""
+
+import base64
+import binascii
+from ipaddress import ip_address
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from claims.profile import Profile
+
+KEY_BYTES = 32
+_MIN_DISTINCT_BYTES = 16  # 32 random bytes have about 30; fewer than 16 is a placeholder
+_MIN_DISTINCT_CHARACTERS = 8
+_MIN_CLIENT_SECRET = 32
+
+
+def is_loopback(host: str | None) -> bool:
+    """Return whether ``host`` names this machine (RFC 6761 6.3, RFC 8252 7.3); nothing is resolved."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def decode_key(secret: SecretStr) -> bytes:
+    """Return the 32 bytes of a base64url key. Raises ``ValueError`` when they are not, or can be guessed."""
+    text = secret.get_secret_value()
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        raise ValueError("is not base64url") from None
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"is {len(key)} bytes long")
+    if len(set(key)) < _MIN_DISTINCT_BYTES:
+        raise ValueError("is a placeholder, not a random key")
+    return key
+
+
+def _key(secret: SecretStr) -> SecretStr:
+    decode_key(secret)
+    return secret
+
+
+def client_secret(secret: SecretStr) -> SecretStr:
+    """Return a client's secret if it can be one. Raises ``ValueError``."""
+    text = secret.get_secret_value()
+    if len(text) < _MIN_CLIENT_SECRET:
+        raise ValueError(f"is only {len(text)} characters long")
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("has characters outside printable ASCII")
+    if len(set(text)) < _MIN_DISTINCT_CHARACTERS:
+        raise ValueError("is a placeholder, not a random secret")
+    return secret
+
+
+def _parts(url: str) -> SplitResult:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("has spaces, line breaks or characters outside ASCII")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # reading it checks it
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    return parts
+
+
+def _web(url: str) -> SplitResult:
+    parts = _parts(url)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError("is not an https URL")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("uses http for a host that is not this machine")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("carries a user name or password")
+    if parts.fragment or "#" in url:
+        raise ValueError("has a fragment")
+    return parts
+
+
+def issuer_url(url: str) -> str:
+    """Return an issuer identifier (OpenID Connect Discovery 1.0, section 3) that is an origin and no more."""
+    parts = _web(url)
+    if parts.path or parts.query or "?" in url:
+        raise ValueError("has a path, a trailing slash or a query")
+    if url != url.lower():
+        raise ValueError("has capital letters")
+    return url
+
+
+def redirect_uri(url: str) -> str:
+    """Return a redirect URI that can be compared as an exact string (RFC 9700 2.1, RFC 6749 3.1.2).
+
+    A public client on the user's own machine may use http on loopback (RFC 8252 7.3). Raises ``ValueError``.
+    """
+    parts = _web(url)
+    if "*" in url:
+        raise ValueError("has a wildcard")
+    if "\\" in url or parts.netloc != parts.netloc.lower() or str(parts.hostname).endswith("."):
+        raise ValueError("is written in an unusual way")
+    return url
+
+
+def database_url(url: str) -> str:
+    """Return the URL of an SQLite file or of a PostgreSQL database. Raises ``ValueError``."""
+    parts = _parts(url)
+    if parts.scheme == "sqlite":
+        if not url.startswith("sqlite:///") or not parts.path.strip("/") or ":memory:" in url:
+            raise ValueError("names no file")
+    elif parts.scheme != "postgresql" or not parts.path.strip("/"):
+        raise ValueError("is not the URL of a database")
+    return url
+
+
+def store_url(url: str) -> str:
+    """Return the URL of a Redis, or ``memory://``. Raises ``ValueError``."""
+    if url == "memory://":
+        return url
+    if _parts(url).scheme not in {"redis", "rediss"}:
+        raise ValueError("is not the URL of a store")
+    return url
+
+
+def mail_url(url: str) -> str:
+    """Return where mail goes: an SMTP server, or a folder. Raises ``ValueError``."""
+    if url.startswith("directory:"):
+        if url == "directory:":
+            raise ValueError("names no folder")
+        return url
+    parts = _parts(url)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ValueError("is not a place mail can go to")
+    if parts.scheme == "smtp" and parts.password is not None and not is_loopback(parts.hostname):
+        raise ValueError("would send a password unencrypted")
+    return url
+
+
+def address(text: str) -> str:
+    """Return an email address to send from. Raises ``ValueError``."""
+    if Profile.read(None, text, None).email is None:
+        raise ValueError("is not an email address")
+    return text
+
+
+Key = Annotated[
+    SecretStr,
+    AfterValidator(_key),
+    Field(description="32 random bytes in base64url, as `vestibule init` writes them"),
+]
+KeyVersion = Annotated[str, Field(pattern=r"^v[1-9][0-9]{0,3}$")]
+ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~-]{1,128}$")]

@@ -1,0 +1,250 @@
+"""The gate: from the redirect to a provider to the moment the proof is judged.
+
+``begin`` sends the browser away, ``complete`` receives it. Between the two stands one record per ``state``,
+taken once, and bound to the browser that left. Nothing is written for a person before ``decide`` has said yes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from broker.accounts.service import AccountClosed
+from broker.audit.service import Audit
+from broker.signin.goals import GoalHandler, Landing, SignedIn
+from broker.signin.proofs import ProviderProofs
+from broker.signin.transactions import Flow, Goal, Transaction, Transactions, belongs
+from broker.storage.database import Database
+from broker.storage.store import ShortLived
+from broker.web.errors import BrokerError
+from claims.decision import Verdict, decide
+from providers.provider import Ask, Fault, Missing, Provider, ProviderError, Return
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """The provider is asked once more."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A sign-in that ended without what was asked for. Either ``verdict`` or ``error`` says why."""
+
+    transaction: Transaction
+    provider: Provider
+    verdict: Verdict | None = None
+    missing: Missing | None = None
+    error: ProviderError | None = None
+
+    @property
+    def reason(self) -> str:
+        """Return the stable code."""
+        if self.verdict is not None:
+            return self.verdict.reason.value
+        return self.error.code.value if self.error is not None else Fault.INVALID_RESPONSE.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """The user got where they wanted."""
+
+    landing: Landing
+
+
+class Gate:
+    """One gate for all providers and goals. ``providers`` are the enabled ones."""
+
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, Provider],
+        handlers: Mapping[Goal, GoalHandler],
+        transactions: Transactions,
+        proofs: ProviderProofs,
+        database: Database,
+        store: ShortLived,
+        audit: Audit,
+    ) -> None:
+        self.providers = providers
+        self.handlers = handlers
+        self._transactions = transactions
+        self._proofs = proofs
+        self._database = database
+        self._store = store
+        self._audit = audit
+
+    def offered(self, transaction: Transaction) -> list[Provider]:
+        """Return the providers that may serve this transaction, in configured order."""
+        allowed = self.handlers[transaction.goal].preview(transaction).providers
+        able = list(self.providers.values()) if transaction.goal is Goal.PROBE else self.usable()
+        return [provider for provider in able if allowed is None or provider.id in allowed]
+
+    def usable(self) -> list[Provider]:
+        """Return the providers that may sign people in, in configured order."""
+        return [provider for provider in self.providers.values() if self._proofs.usable(provider.id)]
+
+    def begin(self, transaction: Transaction, provider_id: str, now: datetime) -> Again | Refused:
+        """Return where to send the browser. Raises ``BrokerError`` when the provider may not serve this."""
+        provider = next((each for each in self.offered(transaction) if each.id == provider_id), None)
+        if provider is None:
+            raise unavailable(provider_id)
+        ask = self.handlers[transaction.goal].preview(transaction).ask
+        return self._send(transaction, provider, ask, 0, now)
+
+    def complete(
+        self, provider_id: str, returned: Return, *, browser: str | None, cookie: str | None, now: datetime
+    ) -> Again | Refused | Landed:
+        """Return what came of a browser's return from a provider.
+
+        Raises ``BrokerError`` when there is nothing it could belong to: an unknown, used or expired state, another
+        browser, another provider.
+        """
+        flow = self._transactions.take_flow(returned.parameters.get("state", ""), now)
+        if flow is None:
+            raise expired("no such state")
+        if flow.provider_id != provider_id or not belongs(flow.transaction, browser):
+            raise BrokerError(
+                status=400,
+                code="wrong_browser",
+                sentence="This sign-in was started in another browser or window.",
+                next_step="Start again where you want to be signed in.",
+                detail="flow of another browser or provider",
+            )
+        provider = self.providers.get(provider_id)
+        if provider is None:
+            raise unavailable(provider_id)
+        handler = self.handlers[flow.transaction.goal]
+        requirement = handler.requirement(flow.transaction, provider_id, now)
+        probing = flow.transaction.goal is Goal.PROBE
+        try:
+            if probing:
+                probed = provider.probe(flow.private, returned, now)
+                identified, shown = probed.identified, probed.shown
+            else:
+                identified, shown = provider.complete(flow.private, returned, now), {}
+        except ProviderError as error:
+            if error.again is not None and flow.challenges == 0:
+                return self._challenge(flow, provider, error.again, now)
+            return self._fault(flow.transaction, provider, error, now)
+        verdict = decide(requirement, identified.authentication, now)
+        if not verdict.satisfied and identified.again is not None and flow.challenges == 0:
+            return self._challenge(flow, provider, identified.again, now)
+        if not verdict.satisfied and not probing:
+            return self._refuse(flow.transaction, provider, verdict, identified.missing, now)
+        return self._finish(
+            handler,
+            SignedIn(
+                transaction=flow.transaction,
+                provider_id=provider_id,
+                identified=identified,
+                verdict=verdict,
+                cookie=cookie,
+                shown=shown,
+                now=now,
+            ),
+        )
+
+    def _finish(self, handler: GoalHandler, signed_in: SignedIn) -> Landed:
+        transaction = signed_in.transaction
+        try:
+            with self._database.begin() as connection:
+                landing = handler.finish(connection, signed_in)
+                # Last, and in one step: the transaction ends, and what it leads to appears. A second finisher
+                # finds it gone, and the database forgets what it was about to write.
+                ended = self._store.commit(
+                    take=[self._transactions.key(transaction)],
+                    put=landing.put,
+                    delete=landing.delete,
+                    index=landing.index,
+                )
+                if not ended:
+                    raise expired("transaction already finished")
+        except AccountClosed as closed:
+            raise BrokerError(
+                status=403,
+                code=f"account_{closed.status}",
+                sentence="This account is closed.",
+                next_step="If you think this is a mistake, write to the people who run this site.",
+                detail="account not active",
+            ) from closed
+        return Landed(landing=landing)
+
+    def _challenge(self, flow: Flow, provider: Provider, again: Ask, now: datetime) -> Again | Refused:
+        first = self.handlers[flow.transaction.goal].preview(flow.transaction).ask
+        # What the registry demanded holds for the second redirect too.
+        ask = replace(again, reauthenticate=first.reauthenticate or again.reauthenticate, max_age=first.max_age)
+        return self._send(flow.transaction, provider, ask, flow.challenges + 1, now)
+
+    def _send(
+        self, transaction: Transaction, provider: Provider, ask: Ask, challenges: int, now: datetime
+    ) -> Again | Refused:
+        try:
+            redirect = provider.begin(ask)
+        except ProviderError as error:
+            return self._fault(transaction, provider, error, now)
+        flow = Flow(transaction=transaction, provider_id=provider.id, private=redirect.flow, challenges=challenges)
+        self._transactions.keep_flow(redirect.state, flow, now)
+        return Again(url=redirect.url)
+
+    def _fault(self, transaction: Transaction, provider: Provider, error: ProviderError, now: datetime) -> Refused:
+        log.warning(
+            "provider fault",
+            provider=provider.id,
+            code=error.code.value,
+            upstream_code=error.upstream_code,
+            correlation_id=error.correlation_id,
+            detail=error.detail,
+        )
+        refused = Refused(transaction=transaction, provider=provider, error=error)
+        self._remember(refused, now)
+        return refused
+
+    def _refuse(
+        self,
+        transaction: Transaction,
+        provider: Provider,
+        verdict: Verdict,
+        missing: Missing | None,
+        now: datetime,
+    ) -> Refused:
+        refused = Refused(transaction=transaction, provider=provider, verdict=verdict, missing=missing)
+        self._remember(refused, now)
+        return refused
+
+    def _remember(self, refused: Refused, now: datetime) -> None:
+        self._transactions.refuse(refused.transaction, refused.reason, now)
+        with self._database.begin() as connection:
+            self._audit.record(
+                connection,
+                action="signin.refused",
+                provider_id=refused.provider.id,
+                detail={"reason": refused.reason, "kind": refused.transaction.goal.value},
+                now=now,
+            )
+
+
+def expired(detail: str) -> BrokerError:
+    """Return the error for a sign-in that is over: used, too old, or never ours."""
+    return BrokerError(
+        status=400,
+        code="signin_expired",
+        sentence="This sign-in is over: it was finished already, or took longer than ten minutes.",
+        next_step="Go back to where you came from and sign in again.",
+        detail=detail,
+    )
+
+
+def unavailable(provider_id: str) -> BrokerError:
+    """Return the error for a provider that may not serve this sign-in."""
+    return BrokerError(
+        status=400,
+        code="provider_unavailable",
+        sentence="That way of signing in is not available here.",
+        next_step="Choose another one.",
+        detail=f"provider {provider_id[:64]!r} not offered",
+    )

@@ -1,0 +1,82 @@
+"""What a user may have come for, as the gate sees it: what to ask, what to demand, what to do once it is proven.
+
+Each goal is handled where it belongs (registry: ``oidc``, linking: ``accounts``, probing: here); the gate knows
+only this protocol, and the composition root puts them together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from broker.signin.transactions import Transaction
+from broker.storage.sealed import Entry
+from claims.decision import Requirement, Verdict
+from claims.evidence import Binding
+from providers.provider import Ask, Identified
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What can be said before anybody signed in. ``providers`` none: any.
+
+    ``bindings`` and ``reauthentication`` are only there to tell early which provider cannot do; ``decide`` tells for
+    good. ``back`` says whether there is somewhere to give up to.
+    """
+
+    audience: str
+    need: str
+    ask: Ask
+    providers: frozenset[str] | None = None
+    bindings: frozenset[Binding] = frozenset(Binding)
+    reauthentication: bool = False
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A sign-in that ``decide`` was satisfied with; only a probe may arrive here unsatisfied.
+
+    ``cookie`` is the browser's session cookie, if it has one; ``shown`` what a probe may show.
+    """
+
+    transaction: Transaction
+    provider_id: str
+    identified: Identified
+    verdict: Verdict
+    cookie: str | None
+    shown: Mapping[str, str]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """Where the user goes next, and what the store must take in the same step that ends the transaction."""
+
+    location: str
+    put: Sequence[Entry] = ()
+    delete: Sequence[str] = ()
+    index: Sequence[tuple[str, str, int]] = ()
+    session_token: str | None = None
+
+
+class GoalHandler(Protocol):
+    """One goal. Methods raise ``BrokerError`` for what only a page can tell."""
+
+    def preview(self, transaction: Transaction) -> Preview:
+        """Return what to offer and to ask for. Reads nothing but the transaction."""
+        ...
+
+    def requirement(self, transaction: Transaction, provider_id: str, now: datetime) -> Requirement:
+        """Return what must be proven. Looks again at whether this provider may still serve this goal."""
+        ...
+
+    def finish(self, connection: Connection, signed_in: SignedIn) -> Landing:
+        """Do what the user came for, inside the caller's database transaction."""
+        ...
+
+    def back(self, transaction: Transaction) -> str | None:
+        """Return where giving up leads, or none when there is nowhere to go back to."""
+        ...

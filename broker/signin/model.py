@@ -1,0 +1,24 @@
+"""The tables of what providers have been seen to prove, and of the probes that see it."""
+
+from sqlalchemy import Column, String, Table, Text
+
+from broker.storage.database import UtcDateTime, metadata
+
+provider_proofs = Table(
+    "provider_proofs",
+    metadata,
+    Column("provider_id", String, primary_key=True),
+    Column("fingerprint", String, primary_key=True),
+    Column("proven_at", UtcDateTime, nullable=False),
+    Column("evidence", Text, nullable=False),  # masked, as JSON
+)
+
+probes = Table(
+    "probes",
+    metadata,
+    Column("token_hash", String, primary_key=True),
+    Column("provider_id", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("result", Text),  # masked, as JSON; none until the sign-in has come back
+)

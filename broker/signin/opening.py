@@ -1,0 +1,83 @@
+"""Opening a session: the account behind the proof, a fresh session id, one line in the audit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from broker.accounts.service import Accounts, Resolved
+from broker.audit.service import Audit
+from broker.signin.goals import SignedIn
+from broker.signin.sessions import Offer, Session, Sessions
+from broker.storage.sealed import Entry
+from claims.profile import Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A session that exists once its entry and index are in the store."""
+
+    account: Resolved
+    session: Session
+    token: str
+    entry: Entry
+    index: tuple[str, str, int]
+    replaces: Sequence[str]
+
+
+class Opening:
+    """Opens sessions for every goal that needs one."""
+
+    def __init__(self, accounts: Accounts, sessions: Sessions, audit: Audit) -> None:
+        self._accounts = accounts
+        self._sessions = sessions
+        self._audit = audit
+
+    def open(self, connection: Connection, signed_in: SignedIn, client_id: str | None = None) -> Opened:
+        """Return the session of a satisfied sign-in. Its id is new: one from before the sign-in is never kept.
+
+        Raises ``AccountClosed``.
+        """
+        identified, now = signed_in.identified, signed_in.now
+        account = self._accounts.resolve(connection, identified.subject, signed_in.provider_id, identified.profile, now)
+        token, session = self._sessions.new(
+            account_id=account.account_id,
+            identity_id=account.identity_id,
+            provider_id=signed_in.provider_id,
+            authentication=identified.authentication,
+            offer=_offer(account.person, identified.profile),
+            now=now,
+        )
+        verdict = signed_in.verdict
+        self._audit.record(
+            connection,
+            action="signin.satisfied",
+            account_id=account.account_id,
+            client_id=client_id,
+            provider_id=signed_in.provider_id,
+            detail={
+                "strength": verdict.strength.label,
+                "binding": verdict.binding.value if verdict.binding else "none",
+                "reason": verdict.reason.value,
+            },
+            now=now,
+        )
+        entry, index = self._sessions.entries(token, session, now)
+        return Opened(
+            account=account,
+            session=session,
+            token=token,
+            entry=entry,
+            index=index,
+            replaces=self._sessions.replaced(signed_in.cookie),
+        )
+
+
+def _offer(kept: Profile, said: Profile) -> Offer | None:
+    """Return what the provider says differently. An address that differs in case only is the same."""
+    name = said.name if said.name != kept.name else None
+    same_email = said.email is None or (kept.email or "").casefold() == said.email.casefold()
+    email = None if same_email else said.email
+    if name is None and email is None:
+        return None
+    return Offer(name=name, email=email, email_verified=email is not None and said.email_verified)

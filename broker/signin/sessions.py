@@ -1,0 +1,151 @@
+"""The user's session with the broker: one proof, reusable until it ages out or the session ends.
+
+The cookie holds a random token; the store holds the record under the token's hash, and an index per account,
+so that the owner can list and end their sessions. A session remembers the proof, never decides on it.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import cast
+
+from broker.storage.sealed import Entry, SealedRecords, Sealer, digest
+from broker.storage.store import ShortLived
+from claims.evidence import Authentication, dump, load
+
+COOKIE = "vestibule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the provider says of name and email where it differs from what the account has."""
+
+    name: str | None
+    email: str | None
+    email_verified: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """``sid`` is what registries see of it (OpenID Connect Back-Channel Logout 2.1); ``key`` is its hashed token."""
+
+    sid: str
+    key: str
+    account_id: str
+    identity_id: str
+    provider_id: str
+    authentication: Authentication
+    started_at: datetime
+    expires_at: datetime
+    offer: Offer | None = None
+
+
+class Sessions:
+    """Sessions in the short-lived store. Lifetime is absolute: use does not prolong it."""
+
+    def __init__(self, store: ShortLived, sealer: Sealer, lifetime: timedelta) -> None:
+        self._store = store
+        self._records = SealedRecords(store, sealer, "session")
+        self._lifetime = lifetime
+
+    def new(
+        self,
+        *,
+        account_id: str,
+        identity_id: str,
+        provider_id: str,
+        authentication: Authentication,
+        offer: Offer | None,
+        now: datetime,
+    ) -> tuple[str, Session]:
+        """Return a fresh token for the cookie and its session. Nothing is stored yet: see :meth:`entries`."""
+        token = secrets.token_urlsafe(32)
+        session = Session(
+            sid=secrets.token_urlsafe(16),
+            key=digest(token),
+            account_id=account_id,
+            identity_id=identity_id,
+            provider_id=provider_id,
+            authentication=authentication,
+            started_at=now,
+            expires_at=now + self._lifetime,
+            offer=offer,
+        )
+        return token, session
+
+    def entries(self, token: str, session: Session, now: datetime) -> tuple[Entry, tuple[str, str, int]]:
+        """Return what storing the session takes: its entry, and its place in the account's index."""
+        ttl = max(1, int((session.expires_at - now).total_seconds()))
+        return self._records.entry(token, _dump(session), ttl), (_index(session.account_id), session.key, ttl)
+
+    def find(self, token: str | None, now: datetime) -> Session | None:
+        """Return the live session of a cookie, or none. Raises ``StoreUnavailable``."""
+        record = self._records.get(token) if token else None
+        session = _load(record, digest(token)) if record and token else None
+        return session if session and now < session.expires_at else None
+
+    def of_account(self, account_id: str, now: datetime) -> list[Session]:
+        """Return the account's live sessions, newest first. Raises ``StoreUnavailable``."""
+        keys = sorted(self._store.members(_index(account_id)))
+        records = self._records.get_by_digests(keys) if keys else []
+        sessions = [_load(record, key) for key, record in zip(keys, records, strict=True) if record]
+        live = [session for session in sessions if now < session.expires_at]
+        return sorted(live, key=lambda session: session.started_at, reverse=True)
+
+    def end(self, session: Session, token_lifetime: int) -> None:
+        """End a session now; its access tokens, which live ``token_lifetime`` seconds at most, end with it."""
+        self._store.commit(
+            delete=[self._records.key_of_digest(session.key)],
+            put=[(revocation_key(session.sid), b"1", token_lifetime)],
+            unindex=[(_index(session.account_id), session.key)],
+        )
+
+    def replaced(self, token: str | None) -> list[str]:
+        """Return the store keys to delete when a new session takes the place of this cookie's."""
+        return [self._records.key(token)] if token else []
+
+    def without_offer(self, token: str, session: Session, now: datetime) -> None:
+        """Store the session without its offer, which its owner has answered."""
+        entry, index = self.entries(token, replace(session, offer=None), now)
+        self._store.commit(put=[entry], index=[index])
+
+
+def revocation_key(sid: str) -> str:
+    """Return the store key that says every access token of this session, or of this grant, has ended."""
+    return f"revoked:{digest(sid)}"
+
+
+def _index(account_id: str) -> str:
+    return f"sessions:{account_id}"
+
+
+def _dump(session: Session) -> dict[str, object]:
+    offer = session.offer
+    return {
+        "sid": session.sid,
+        "account_id": session.account_id,
+        "identity_id": session.identity_id,
+        "provider_id": session.provider_id,
+        "authentication": dump(session.authentication),
+        "started_at": session.started_at.isoformat(),
+        "expires_at": session.expires_at.isoformat(),
+        "offer": [offer.name, offer.email, offer.email_verified] if offer else None,
+    }
+
+
+def _load(record: Mapping[str, object], key: str) -> Session:
+    offer = cast(list[object] | None, record["offer"])
+    return Session(
+        sid=cast(str, record["sid"]),
+        key=key,
+        account_id=cast(str, record["account_id"]),
+        identity_id=cast(str, record["identity_id"]),
+        provider_id=cast(str, record["provider_id"]),
+        authentication=load(record["authentication"]),
+        started_at=datetime.fromisoformat(cast(str, record["started_at"])),
+        expires_at=datetime.fromisoformat(cast(str, record["expires_at"])),
+        offer=Offer(name=cast(str | None, offer[0]), email=cast(str | None, offer[1]), email_verified=offer[2] is True)
+        if offer
+        else None,
+    )
