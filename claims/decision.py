@@ -60,6 +60,7 @@ class Remedy(StrEnum):
     TURN_ON_MFA = "turn_on_mfa"
     SIGN_IN_AGAIN = "sign_in_again"
     USE_ANOTHER_PROVIDER = "use_another_provider"
+    ASK_ADMIN = "ask_admin"  # only somebody at the user's organisation can; no verdict says so, a provider's fault may
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

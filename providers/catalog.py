@@ -90,7 +90,7 @@ AcceptedStrength = Literal["mfa", "phishing_resistant"]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class CommonSettings(_Settings):

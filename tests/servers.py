@@ -91,7 +91,9 @@ def fresh_database(server_url: str, template: str = "template1") -> Iterator[str
     """Yield the URL of a new database on the server, a copy of ``template``, and drop it afterwards."""
     name = f"test_{secrets.token_hex(8)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        # Ten times quicker where nothing is flushed, and the only way before PostgreSQL 15.
+        strategy = "STRATEGY file_copy" if connection.info.server_version >= 150000 else ""
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {strategy}'.encode())
         try:
             yield f"{server_url.rpartition('/')[0]}/{name}"
         finally:

@@ -376,13 +376,13 @@ class Registry:
         given = {name: value for name, value in parameters.items() if value != ""}
         return AuthRequest(parameters=given, verifier=verifier, nonce=nonce, state=state)
 
-    def token_response(self, code: str, verifier: str, **changes: str) -> requests.Response:
+    def token_response(self, code: str, verifier: str, changes: Mapping[str, str] | None = None) -> requests.Response:
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": CALLBACK,
             "code_verifier": verifier,
-            **changes,
+            **(changes or {}),
         }
         headers = {}
         if self.secret is not None:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from flask import Request
 
@@ -27,10 +27,12 @@ def check_form(request: Request) -> None:
         raise BadRequest("invalid_request", "The body must be application/x-www-form-urlencoded.")
     if request.args:
         raise BadRequest("invalid_request", "Parameters belong into the body, not into the URL.")
+    try:
+        unquote_to_bytes(request.get_data()).decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("invalid_request", "The body is not UTF-8.") from error
     if any(len(values) > 1 for _, values in request.form.lists()):
         raise BadRequest("invalid_request", "A parameter was sent more than once.")
-    if any("\ufffd" in name + value for name, value in request.form.items()):
-        raise BadRequest("invalid_request", "The body is not UTF-8.")
     authorization = request.headers.get("Authorization")
     if authorization is not None:
         client_id = _basic_client_id(authorization)

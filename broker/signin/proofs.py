@@ -50,8 +50,10 @@ class ProviderProofs:
         self._proven: set[str] = set()
 
     def usable(self, provider_id: str) -> bool:
-        """Return whether the provider may sign people in."""
-        return self.state(provider_id) is not ProofState.UNPROVEN
+        """Return whether the provider may sign people in. No statement where that is already known."""
+        if provider_id in self._proven or self._providers[provider_id].insecure_allow_unproven:
+            return True
+        return self.state(provider_id) is ProofState.PROVEN
 
     def state(self, provider_id: str) -> ProofState:
         """Return how the provider stands. At most one statement."""

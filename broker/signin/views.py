@@ -17,8 +17,7 @@ from broker.signin.sessions import Sessions
 from broker.signin.transactions import Goal, Transaction, Transactions
 from broker.web import csrf, references, routes
 from broker.web.errors import BrokerError
-from broker.web.texts import explain_fault, explain_verdict
-from claims.decision import Remedy
+from broker.web.texts import REMEDIES, explain_fault, explain_verdict
 from providers.provider import Provider
 
 
@@ -201,7 +200,7 @@ def _refused(way: WayIn, refused: Refused) -> ResponseReturnValue:
         remedy = refused.verdict.remedy
     elif refused.error is not None:
         explanation = explain_fault(refused.error.code, provider)
-        remedy = Remedy.SIGN_IN_AGAIN
+        remedy = REMEDIES[refused.error.code]
     else:
         raise AssertionError("a refusal has a verdict or an error")
     back = _back_url(transaction, preview)

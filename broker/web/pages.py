@@ -16,17 +16,13 @@ _HERE = Path(__file__).parent
 def init(app: Flask) -> None:
     """Register templates, static files under ``/assets``, and the template helpers."""
     app.register_blueprint(
-        Blueprint(
-            "web", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
-        )
+        Blueprint("web", __name__, template_folder="templates", static_folder="static", static_url_path="/assets")
     )
     # A page that was not given what it shows is a defect; it must not look like an empty page.
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    versions = {
-        path.name: sha256(path.read_bytes()).hexdigest()[:12] for path in (_HERE / "static").iterdir()
-    }
+    versions = {path.name: sha256(path.read_bytes()).hexdigest()[:12] for path in (_HERE / "static").iterdir()}
     app.jinja_env.globals["asset"] = lambda name: url_for("web.static", filename=name, v=versions[name])
     app.jinja_env.globals["what_it_proves"] = what_it_proves
     app.jinja_env.filters["stamp"] = stamp

@@ -95,12 +95,7 @@ class Registration:
             )
         url = flow.pop("auth_uri") + (f"&{urlencode(extra)}" if extra else "")
         flow.pop("max_age", None)  # whether the authentication is recent enough is for policy to say, not for MSAL
-        private = {
-            "authority": self._authority,
-            "msal": flow,
-            "force_mfa": ask.force_mfa,
-            "max_age": ask.max_age,
-        }
+        private = {"authority": self._authority, "msal": flow, "force_mfa": ask.force_mfa}
         return Redirect(url=url, state=flow["state"], flow=private)
 
     def redeem(self, flow: Mapping[str, object], returned: Return) -> Tokens:
@@ -108,7 +103,8 @@ class Registration:
         kept = cast(dict[str, str], flow["msal"])
         if returned.method != "POST":
             raise ProviderError(Fault.INVALID_RESPONSE, "the response did not come as form_post")
-        if not hmac.compare_digest(returned.parameters.get("state", "").encode(), kept["state"].encode()):
+        state = returned.parameters.get("state", "").encode(errors="replace")
+        if not hmac.compare_digest(state, kept["state"].encode()):
             raise ProviderError(Fault.INVALID_RESPONSE, "the response belongs to another flow")
         if flow["authority"] != self._authority:
             raise ProviderError(Fault.EXPIRED, "the authority changed while the user was away")
@@ -177,7 +173,6 @@ def ask_again(flow: Mapping[str, object], claims_challenge: object = None) -> As
         return None
     return Ask(
         force_mfa=True,
-        max_age=cast(int | None, flow["max_age"]),
         claims_challenge=claims_challenge if isinstance(claims_challenge, str) else None,
     )
 

@@ -53,10 +53,6 @@ class BackChannel:
             raise ProviderError(Fault.INVALID_RESPONSE, f"token endpoint: HTTP {status} with an odd error")
         return response
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
     def _send(self, method: str, url: str, kwargs: dict[str, Any]) -> requests.Response:
         try:
             response = self._session.request(method, url, **kwargs)

@@ -5,11 +5,12 @@ a sign-in asks for a scope of an API of ours, and reads the token as that API wo
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
 from claims import rules
-from claims.evidence import Binding, Evidence, Kind, Strength
+from claims.evidence import Binding, Kind, Strength
 from claims.vocabulary import text_list
 from providers.catalog import CONSUMERS, EntraSettings, TenantSettings
 from providers.microsoft.app import Registration, ask_again
@@ -28,6 +29,7 @@ from providers.provider import (
 )
 
 _Request = dict[str, dict[str, object]]  # OpenID Connect Core 1.0, section 5.5
+_CONTEXT = re.compile(r"c[1-9][0-9]?", re.ASCII)
 _CHALLENGE_LIMIT = 4096  # characters; it travels in a URL
 
 
@@ -126,7 +128,7 @@ class Entra:
             identity,
             evidence,
             now,
-            missing=_missing(identity, tenant, evidence) if proven < Strength.MFA else None,
+            missing=None if evidence else _missing(identity, tenant),
             again=_again(flow, tenant, proven),
         )
 
@@ -162,7 +164,7 @@ def _challenge(raw: str | None) -> _Request:
     return {token: members[token] for token in ("access_token", "id_token") if isinstance(members.get(token), dict)}
 
 
-def _missing(identity: Claims, tenant: TenantSettings, evidence: tuple[Evidence, ...]) -> Missing | None:
-    if set(text_list(identity.get("acrs")) or ()) - tenant.contexts.keys():
-        return Missing.NOT_ATTESTED
-    return None if evidence else Missing.NOT_SENT
+def _missing(identity: Claims, tenant: TenantSettings) -> Missing:
+    # Entra puts more into acrs than authentication contexts, such as p1.
+    contexts = {each for each in text_list(identity.get("acrs")) or () if _CONTEXT.fullmatch(each)}
+    return Missing.NOT_ATTESTED if contexts - tenant.contexts.keys() else Missing.NOT_SENT

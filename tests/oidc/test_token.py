@@ -104,7 +104,7 @@ WRONG_FORMS: dict[str, tuple[dict[str, str], str]] = {
 @pytest.mark.parametrize("changes, error", WRONG_FORMS.values(), ids=WRONG_FORMS.keys())
 def test_a_redemption_that_is_not_right_in_every_part_fails(world: World, changes: dict[str, str], error: str) -> None:
     code, request = signed_in(world)
-    response = world.registry().token_response(code, request.verifier, **changes)
+    response = world.registry().token_response(code, request.verifier, changes)
     assert response.status_code == 400
     assert response.json()["error"] == error
     assert response.headers["Cache-Control"] == "no-store"
@@ -160,7 +160,7 @@ STRICT: dict[str, tuple[str, dict[str, str], str, int, str]] = {
         "grant_type=authorization_code&code=a&client_id=registry&client_secret=%C3%A4",
         {},
         "",
-        400,
+        401,
         "invalid_client",
     ),
     "an unknown client": ("grant_type=authorization_code&code=a&client_id=nobody", {}, "", 400, "invalid_client"),

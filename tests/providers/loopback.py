@@ -39,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
         self.seen.append(Seen(method=self.command, path=self.path, headers=headers, body=self.rfile.read(length)))
         type(self).answer(self)
 
-    do_GET = do_POST = do_DELETE = handle_any
+    do_GET = do_POST = do_DELETE = handle_any  # noqa: N815 - http.server's names
 
     def reply(self, body: bytes = b"{}", status: int = 200, **headers: str) -> None:
         """Send a plain answer; ``_`` in a header's name stands for ``-``."""

@@ -53,7 +53,7 @@ class TestGood:
         claims = good_claims(acr="phr", azp=CLIENT)
         assert check(sign(claims)) == claims
 
-    @pytest.mark.parametrize(("algorithm", "key", "kid"), [("PS256", RSA, "k1"), ("ES256", EC, "e1")])
+    @pytest.mark.parametrize("algorithm, key, kid", [("PS256", RSA, "k1"), ("ES256", EC, "e1")])
     def test_other_algorithms_hold_where_they_are_pinned(self, algorithm: str, key: Any, kid: str) -> None:
         token = sign(good_claims(), key=key, alg=algorithm, kid=kid)
         assert check(token, algorithms=[algorithm])["sub"] == "the-subject"
@@ -175,7 +175,7 @@ class TestJose:
 
     @pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"])
     @pytest.mark.parametrize("value", [None, [], "https://attacker.invalid/keys", ["exp"]])
-    def test_t9_a_header_that_steers_the_validation_is_refused(self, name: str, value: object) -> None:
+    def test_t9_a_header_that_steers_the_validation_is_refused(self, name: str, value: Any) -> None:
         assert refused(sign(good_claims(), **{name: value})) == "header"
 
     def test_t9_a_key_in_the_header_is_not_used(self) -> None:
@@ -273,7 +273,7 @@ class TestClaims:
         assert refused(sign(good_claims(nbf=value))) == "nbf_type"
 
     @pytest.mark.parametrize(
-        ("changes", "code"),
+        "changes, code",
         [
             ({"exp": SECONDS - 60, "iat": SECONDS - 600}, "expired"),
             ({"exp": SECONDS - 86_400, "iat": SECONDS - 90_000}, "expired"),

@@ -38,8 +38,7 @@ def test_the_migrated_schema_is_the_one_the_code_describes(database: Database) -
 
 def test_every_constraint_has_the_name_that_the_code_gives_it(database: Database) -> None:
     described = {
-        table.name: {str(each.name) for each in table.constraints | table.indexes}
-        for table in metadata.tables.values()
+        table.name: {str(each.name) for each in table.constraints | table.indexes} for table in metadata.tables.values()
     }
     with database.read() as connection:
         inspector = inspect(connection)
@@ -72,13 +71,7 @@ def test_upgrading_again_changes_nothing(database: Database, database_url: str) 
         assert connection.execute(text("SELECT count(*) FROM clients")).scalar_one() == 1
 
 
-def test_of_several_processes_that_upgrade_at_once_all_succeed(empty: Database, empty_database_url: str) -> None:
-    processes = [_upgrade_elsewhere(empty_database_url) for _ in range(2)]
-    assert [process.wait() for process in processes] == [0, 0]
-    assert is_current(empty)
-
-
-def test_of_several_threads_that_upgrade_at_once_all_succeed(empty: Database, empty_database_url: str) -> None:
+def test_of_several_that_upgrade_at_once_all_succeed(empty: Database, empty_database_url: str) -> None:
     in_parallel(4, lambda: upgrade(empty_database_url))
     assert is_current(empty)
 
@@ -102,15 +95,10 @@ def test_a_database_of_a_newer_version_is_not_current_and_not_touched(database: 
 
 
 def test_the_revisions_are_found_from_anywhere(tmp_path: Path) -> None:
-    process = _upgrade_elsewhere(f"sqlite:///{tmp_path / 'new.db'}", cwd=tmp_path)
-    assert process.wait() == 0
-    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
+    code = "import sys; from broker.storage.schema import upgrade; upgrade(sys.argv[1])"
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    elsewhere = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-W", "error", "-c", code, url], cwd=tmp_path, env=elsewhere, check=True)
+    database = Database(url)
     assert is_current(database)
     database.dispose()
-
-
-def _upgrade_elsewhere(url: str, cwd: Path = ROOT) -> subprocess.Popen[bytes]:
-    code = "import sys; from broker.storage.schema import upgrade; upgrade(sys.argv[1])"
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", code, url], cwd=cwd, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    )

@@ -22,7 +22,7 @@ def begin_link(visitor: Visitor, provider: str) -> str:
 
 
 SAME_EMAIL = [
-    ("msa-mfa", "msa"),
+    ("entra-mfa", "entra"),
     ("msa-same-email", "msa"),
     ("gh-same-email", "github"),
     ("oidc-same-email", "generic"),

@@ -50,7 +50,7 @@ def test_t6_the_token_endpoint_holds_the_code_to_its_redirect_uri(world: World) 
     response = world.registry().token_response(
         arrived.code,  # type: ignore[union-attr]
         visitor.last_request.verifier,
-        redirect_uri=CALLBACK + "?x",
+        {"redirect_uri": CALLBACK + "?x"},
     )
     assert response.json()["error"] == "invalid_grant"
 

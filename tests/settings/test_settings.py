@@ -351,6 +351,7 @@ def test_t6_a_redirect_uri_that_could_be_read_twice_is_refused(tmp_path: Path, u
         ({"id_token_signed_response_alg": '"HS256"'}, "id_token_signed_response_alg"),
         ({"id_token_claims": '["phone"]'}, "id_token_claims.0"),
         ({"bindings": "[]"}, "bindings"),
+        ({"bindings": '["sesion"]'}, "bindings.0"),
         ({"strength": '"single"'}, "strength"),
         ({"max_age": "-1"}, "max_age"),
         ({"providers": "[]"}, "providers"),
@@ -440,8 +441,8 @@ def test_mail_may_go_by_smtp(tmp_path: Path, url: str) -> None:
     assert load(write(tmp_path, tables), {}).mail.url == url
 
 
-@pytest.mark.parametrize("url", ["redis://:p@cache.example.org:6379/0", "rediss://cache.example.org"])
-def test_the_store_may_be_a_redis(tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize("url", ["memory://", "redis://:p@cache.example.org:6379/0", "rediss://cache.example.org"])
+def test_the_store_may_be_this_process_or_a_redis(tmp_path: Path, url: str) -> None:
     assert load(write(tmp_path, minimal() | {"store": f'url = "{url}"'}), {}).store.url == url
 
 

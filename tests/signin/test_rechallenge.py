@@ -7,7 +7,7 @@ from tests.world import Page, World
 CASES = {
     "msa": ("msa-nomfa", 2),
     "entra": ("entra-pwd", 2),
-    "generic": ("oidc-never", 2),
+    "generic": ("oidc-pwd", 2),
     "github": ("2fa-false", 1),
 }
 

@@ -8,11 +8,12 @@ missing and what to do next; none blames the person, and none claims more than t
 """
 
 from broker.web.texts.explanation import Explanation, Link, Named
-from broker.web.texts.faults import explain_fault
+from broker.web.texts.faults import REMEDIES, explain_fault
 from broker.web.texts.proof import proof_sentence, what_it_proves
 from broker.web.texts.reasons import explain_verdict
 
 __all__ = [
+    "REMEDIES",
     "Explanation",
     "Link",
     "Named",

@@ -10,6 +10,7 @@ from broker.web.texts.explanation import (
     Text,
     explain,
 )
+from claims.decision import Remedy
 from providers.provider import Fault
 
 FAULTS: dict[Fault, Text] = {
@@ -51,9 +52,7 @@ FAULTS: dict[Fault, Text] = {
         title="Your organisation's rules stopped this sign-in",
         sentence="{provider} checked its rules about who may sign in, from where and how, and they did not "
         "allow this one. We cannot see which rule it was.",
-        steps=(
-            "Send the codes below to the people who look after {provider}: with them they can find the rule.",
-        ),
+        steps=("Send the codes below to the people who look after {provider}: with them they can find the rule.",),
     ),
     Fault.DEVICE_REQUIRED: Text(
         title="Your organisation wants a managed device",
@@ -91,8 +90,7 @@ FAULTS: dict[Fault, Text] = {
     ),
     Fault.EMAIL_UNVERIFIED: Text(
         title="{provider} wants your email verified first",
-        sentence="Your email address at {provider} has not been verified, and until then it does not sign "
-        "you in.",
+        sentence="Your email address at {provider} has not been verified, and until then it does not sign you in.",
         steps=("Verify your primary email address at {provider}.", "Come back and sign in again."),
     ),
     Fault.LOGIN_REQUIRED: Text(
@@ -162,6 +160,28 @@ BY_KIND: dict[tuple[Fault, str], Text] = {
         links=(Link(label="Email settings at {provider}", url="/settings/emails"),),
     ),
 }
+
+REMEDIES: dict[Fault, Remedy] = {
+    Fault.CANCELLED: Remedy.SIGN_IN_AGAIN,
+    Fault.CONSENT_REQUIRED: Remedy.SIGN_IN_AGAIN,
+    Fault.ADMIN_CONSENT_REQUIRED: Remedy.ASK_ADMIN,
+    Fault.MFA_REQUIRED: Remedy.SIGN_IN_AGAIN,
+    Fault.MFA_SETUP_REQUIRED: Remedy.TURN_ON_MFA,
+    Fault.BLOCKED_BY_POLICY: Remedy.ASK_ADMIN,
+    Fault.DEVICE_REQUIRED: Remedy.ASK_ADMIN,
+    Fault.NOT_ASSIGNED: Remedy.ASK_ADMIN,
+    Fault.WRONG_ACCOUNT: Remedy.SIGN_IN_AGAIN,
+    Fault.GUEST_REFUSED: Remedy.USE_ANOTHER_PROVIDER,
+    Fault.TENANT_NOT_ALLOWED: Remedy.USE_ANOTHER_PROVIDER,
+    Fault.ACCOUNT_UNUSABLE: Remedy.USE_ANOTHER_PROVIDER,
+    Fault.EMAIL_UNVERIFIED: Remedy.SIGN_IN_AGAIN,
+    Fault.LOGIN_REQUIRED: Remedy.SIGN_IN_AGAIN,
+    Fault.EXPIRED: Remedy.SIGN_IN_AGAIN,
+    Fault.INVALID_RESPONSE: Remedy.SIGN_IN_AGAIN,
+    Fault.UNAVAILABLE: Remedy.SIGN_IN_AGAIN,
+    Fault.MISCONFIGURED: Remedy.USE_ANOTHER_PROVIDER,
+}
+"""What a person can do about each, as a code for programs."""
 
 
 def explain_fault(fault: Fault, provider: Named) -> Explanation:

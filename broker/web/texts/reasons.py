@@ -39,8 +39,7 @@ NOT_DISCLOSED: dict[str, Text] = {
     ),
     GITHUB: Text(
         title="{provider} did not show whether two-factor authentication is on",
-        sentence="It tells us only with your permission to read your profile, and for some accounts not at "
-        "all.",
+        sentence="It tells us only with your permission to read your profile, and for some accounts not at all.",
         steps=("Try again, and allow access to your profile.",),
     ),
     OIDC: Text(
@@ -172,8 +171,7 @@ BY_KIND: dict[tuple[Reason, str], Text] = {
     ),
     (Reason.AUTHENTICATION_TOO_OLD, GITHUB): Text(
         title="A fresh sign-in is needed here",
-        sentence="Here the sign-in must be recent, and {provider} does not tell us when you entered your "
-        "credentials.",
+        sentence="Here the sign-in must be recent, and {provider} does not tell us when you entered your credentials.",
         steps=("Sign in again.",),
     ),
     (Reason.ACR_UNMET, GITHUB): Text(

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from providers.standins import Standins, register_all
-from tests.providers.microsoft.flows import CALLBACK
+from tests.providers.microsoft.flows import CALLBACK, WITHOUT_ACRS
 from tests.providers.microsoft.scripted import Scripted, serving
 
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Standins]:
-    with Standins.start(registrations=register_all([CALLBACK])) as standins:
+    with Standins.start(registrations=[*register_all([CALLBACK]), WITHOUT_ACRS]) as standins:
         yield standins
 
 

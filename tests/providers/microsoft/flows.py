@@ -14,11 +14,19 @@ from providers.catalog import EntraSettings, MicrosoftAccountSettings, TenantSet
 from providers.microsoft.account import MicrosoftAccount
 from providers.microsoft.entra import Entra
 from providers.provider import Ask, Fault, Identified, ProviderError, Redirect, Return
-from providers.standins import CONTOSO, EVIDENCE_API, EVIDENCE_SCOPE, FABRIKAM, Standins
+from providers.standins import CONTOSO, EVIDENCE_API, EVIDENCE_SCOPE, FABRIKAM, Registration, Standins
 from providers.standins.browser import sign_in as browse
 
 CALLBACK = "https://broker.example/callback/microsoft"
 TENANTS = {CONTOSO: TenantSettings(name="Contoso"), FABRIKAM: TenantSettings(name="Fabrikam")}
+# Its manifest has not the optional claim acrs: it comes when it is asked for.
+WITHOUT_ACRS = Registration(
+    kind="entra",
+    client_id="33333333-4444-4555-8666-777777777777",
+    client_secret="of-the-second-application",
+    redirect_uris=(CALLBACK,),
+    optional_claims=frozenset({"auth_time", "email", "xms_edov", "acct"}),
+)
 
 Provider = MicrosoftAccount | Entra
 

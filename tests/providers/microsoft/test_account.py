@@ -106,11 +106,6 @@ def test_an_old_authentication_is_reported_and_not_judged_here(standins: Standin
     assert fresh >= now - timedelta(minutes=1)
 
 
-def test_asking_again_keeps_the_age_that_was_demanded(standins: Standins) -> None:
-    first = sign_in(account(standins), "msa-nomfa", Ask(max_age=60, select_account=True))
-    assert first.again == Ask(force_mfa=True, max_age=60)
-
-
 def test_who_declines_is_told_so(standins: Standins) -> None:
     error = refused(account(standins), "msa-declines")
     assert (error.code, error.upstream_code, error.again) == (Fault.CANCELLED, "AADSTS65004", None)

@@ -11,6 +11,7 @@ from providers.provider import Ask, Fault, Missing, Subject
 from providers.standins import CONTOSO, FABRIKAM, NORTHWIND, OPERATOR, Standins
 from tests.providers.microsoft.flows import (
     TENANTS,
+    WITHOUT_ACRS,
     entra,
     fault,
     go,
@@ -113,8 +114,7 @@ def test_the_request_asks_for_our_own_api_and_its_amr(standins: Standins) -> Non
 
 
 def test_a_known_tenant_is_asked_for_the_context_its_admin_attested_for_mfa(standins: Standins) -> None:
-    contexts = {"c3": "phishing_resistant", "c7": "mfa"}
-    tenants = {CONTOSO: TenantSettings(name="Contoso", contexts=contexts)}
+    tenants = {CONTOSO: TenantSettings(name="Contoso", contexts={"c3": "phishing_resistant", "c7": "mfa"})}
     sent = query(entra(standins, authority=CONTOSO, tenants=tenants).begin(Ask()).url)
     assert json.loads(sent["claims"])["id_token"] == {"acrs": {"essential": True, "value": "c7"}}
 
@@ -130,7 +130,8 @@ def test_an_attested_context_is_evidence_that_a_tenant_rule_was_met(standins: St
 
 def test_phishing_resistance_is_worth_asking_for_where_the_tenant_attested_a_context(standins: Standins) -> None:
     tenants = {CONTOSO: TenantSettings(name="Contoso", contexts={"c2": "phishing_resistant"})}
-    provider = entra(standins, tenants=tenants)
+    without = {"client_id": WITHOUT_ACRS.client_id, "client_secret": WITHOUT_ACRS.client_secret}
+    provider = entra(standins, tenants=tenants, **without)
     first = sign_in(provider, "entra-phr")
     assert strength(first) is MFA
     assert first.again is not None
@@ -145,20 +146,26 @@ def test_who_gave_one_factor_is_asked_again_for_mfa_and_not_for_a_passkey(standi
     assert json.loads(again.claims_challenge or "") == {"id_token": {"acrs": {"essential": True, "value": "c1"}}}
 
 
+def test_who_proved_the_most_is_not_worth_asking_again(standins: Standins) -> None:
+    tenants = {CONTOSO: TenantSettings(name="Contoso", contexts={"c2": "phishing_resistant"})}
+    identified = sign_in(entra(standins, tenants=tenants), "entra-phr")
+    assert (strength(identified), identified.again) == (PHR, None)
+
+
 def test_t2_a_context_that_nobody_attested_is_no_evidence(standins: Standins) -> None:
     # Fabrikam has no policy for c1, so everybody meets it.
-    challenge = '{"id_token":{"acrs":{"essential":true,"value":"c1"}}}'
-    identified = sign_in(entra(standins), "entra-acrs-nopolicy", Ask(claims_challenge=challenge))
-    assert strength(identified) is SINGLE
-    assert identified.missing is Missing.NOT_ATTESTED
+    identified = sign_in(entra(standins), "entra-acrs-nopolicy")
     assert {each.kind for each in identified.authentication.evidence} == {Kind.AMR}
+    assert strength(identified) is SINGLE
+    standins.toggles.set("access_opaque")
+    identified = sign_in(entra(standins), "entra-acrs-nopolicy")
+    assert identified.authentication.evidence == ()
+    assert identified.missing is Missing.NOT_ATTESTED
 
 
 def test_one_tenants_attestation_is_worth_nothing_in_another(standins: Standins) -> None:
     tenants = {**TENANTS, CONTOSO: TenantSettings(name="Contoso", contexts={"c1": "mfa"})}
-    challenge = '{"id_token":{"acrs":{"essential":true,"value":"c1"}}}'
-    provider = entra(standins, tenants=tenants)
-    assert strength(sign_in(provider, "entra-acrs-nopolicy", Ask(claims_challenge=challenge))) is SINGLE
+    assert strength(sign_in(entra(standins, tenants=tenants), "entra-acrs-nopolicy")) is SINGLE
 
 
 def test_what_the_token_endpoint_demands_is_repeated_in_the_next_request(standins: Standins) -> None:
@@ -225,7 +232,7 @@ def test_a_user_without_an_address_has_none(standins: Standins) -> None:
 
 def test_t2_an_opaque_access_token_is_no_evidence_and_no_fault(standins: Standins) -> None:
     standins.toggles.set("access_opaque")
-    identified = sign_in(entra(standins), "entra-mfa")
+    identified = sign_in(entra(standins), "entra-pwd")
     assert (strength(identified), identified.missing, identified.again) == (NONE, Missing.NOT_SENT, FORCED)
 
 

@@ -76,9 +76,7 @@ def test_tokens_dated_five_minutes_back_as_entra_dates_them_are_taken(microsoft:
     ],
     ids=str,
 )
-def test_t4_t9_an_id_token_must_be_right_in_every_claim(
-    microsoft: Scripted, change: dict[str, object]
-) -> None:
+def test_t4_t9_an_id_token_must_be_right_in_every_claim(microsoft: Scripted, change: dict[str, object]) -> None:
     assert refused(lambda: work(microsoft, change)) is Fault.INVALID_RESPONSE
 
 
@@ -159,9 +157,7 @@ def test_a_member_may_be_called_one_and_may_name_the_own_tenant_as_home(microsof
     "flag, verified",
     [(True, True), (1, True), ("1", True), (False, False), (0, False), ("true", False), (None, False), ([1], False)],
 )
-def test_t3_an_address_is_verified_only_by_microsofts_word(
-    microsoft: Scripted, flag: object, verified: bool
-) -> None:
+def test_t3_an_address_is_verified_only_by_microsofts_word(microsoft: Scripted, flag: object, verified: bool) -> None:
     claims = {"email": "bo@contoso.example", "xms_edov": flag, "email_verified": True}
     assert work(microsoft, claims).profile.email_verified is verified
     assert personal(microsoft, **claims).profile.email_verified is verified
@@ -221,3 +217,8 @@ def test_the_keys_of_each_version_are_fetched_from_the_own_authority(microsoft: 
 def test_without_version_1_keys_there_is_no_sign_in_with_an_evidence_token(microsoft: Scripted) -> None:
     del microsoft.answers["/organizations/discovery/keys"]
     assert refused(lambda: work(microsoft)) is Fault.UNAVAILABLE
+
+
+def test_t2_what_is_no_authentication_context_is_no_hint_of_one(microsoft: Scripted) -> None:
+    for acrs, missing in ((["p1"], Missing.NOT_SENT), (["p1", "c4"], Missing.NOT_ATTESTED), ("c4", Missing.NOT_SENT)):
+        assert work(microsoft, {"acrs": acrs}, {"amr": None}).missing is missing

@@ -7,7 +7,7 @@ import pytest
 from providers.standins import Registration, Standins, register_all
 
 from .certificate import Certificate
-from .flows import CALLBACK, Client
+from .flows import BARE, CALLBACK, Client
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,13 @@ def running(certificate: Certificate) -> Iterator[Standins]:
             kind="microsoft_account",
             client_id="44444444-5555-4666-8777-888888888888",
             client_secret="of-the-second-application",
+            redirect_uris=(CALLBACK,),
+            optional_claims=frozenset(),
+        ),
+        Registration(
+            kind="entra",
+            client_id=BARE,
+            client_secret="of-the-application-without-optional-claims",
             redirect_uris=(CALLBACK,),
             optional_claims=frozenset(),
         ),

@@ -17,6 +17,8 @@ from providers.standins import EVIDENCE_SCOPE, Kind, Registration, Standins
 from providers.standins.browser import Returned, sign_in
 
 CALLBACK = "http://localhost:8000/callback/provider"
+BARE = "55555555-6666-4777-8888-999999999999"
+"""The Entra application without optional claims."""
 VERIFIER = "a-code-verifier-of-a-good-length-0123456789"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 

@@ -1,0 +1,151 @@
+"""init and check-config."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from broker.cli import main
+from broker.settings import Settings, load
+from tests.cli.conftest import Run
+
+
+def test_init_writes_a_configuration_that_works_and_that_only_its_owner_reads(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    done = CliRunner().invoke(main, ["init", "--dir", str(folder), "--issuer", "https://login.example.org"])
+    assert done.exit_code == 0
+    path = folder / "vestibule.toml"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    settings = load(path, {})
+    assert settings.issuer == "https://login.example.org"
+    assert settings.mail.sender == "vestibule@login.example.org"
+    assert str(path) in done.output
+
+
+def test_init_makes_other_keys_each_time(tmp_path: Path) -> None:
+    keys = set()
+    for name in ("one", "two"):
+        CliRunner().invoke(main, ["init", "--dir", str(tmp_path / name)])
+        secrets = load(tmp_path / name / "vestibule.toml", {}).secrets
+        keys |= {secrets.index_key(), secrets.audit_key(), secrets.cookies_key()}
+        keys |= {*secrets.encryption_keys().values(), *secrets.pseudonym_keys().values()}
+    assert len(keys) == 10
+
+
+def test_init_never_replaces_a_configuration(config: Path) -> None:
+    before = config.read_bytes()
+    done = CliRunner().invoke(main, ["init", "--dir", str(config.parent)])
+    assert done.exit_code == 2
+    assert "--dir" in done.output
+    assert config.read_bytes() == before
+
+
+@pytest.mark.parametrize("issuer", ["http://login.example.org", "https://login.example.org/", "login"])
+def test_init_takes_an_issuer_only(tmp_path: Path, issuer: str) -> None:
+    done = CliRunner().invoke(main, ["init", "--dir", str(tmp_path), "--issuer", issuer])
+    assert done.exit_code == 2
+    assert "right would be: https://login.example.org" in done.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_init_shows_as_defaults_are_the_defaults(tmp_path: Path) -> None:
+    CliRunner().invoke(main, ["init", "--dir", str(tmp_path)])
+    path = tmp_path / "vestibule.toml"
+    as_written = load(path, {})
+    lines, shown = [], 0
+    for line in path.read_text().splitlines():
+        head, _, rest = line.removeprefix("# ").partition(" = ")
+        is_default = line.startswith("# ") and head.isidentifier() and "tls_" not in head and bool(rest)
+        # From here on there are examples.
+        if line.startswith("# A registry."):
+            break
+        shown += is_default
+        lines.append(line.removeprefix("# ") if is_default else line)
+    path.write_text("\n".join(lines))
+    assert load(path, {}) == as_written
+    assert shown >= 12
+
+
+def test_init_shows_every_key_there_is(tmp_path: Path) -> None:
+    CliRunner().invoke(main, ["init", "--dir", str(tmp_path)])
+    text = (tmp_path / "vestibule.toml").read_text()
+    shown = {line.removeprefix("# ").partition(" = ")[0] for line in text.splitlines() if " = " in line}
+    sections = {line.strip("[]") for line in text.splitlines() if line.startswith("[")}
+    expected: set[str] = set()
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if name in {"clients", "providers"}:
+            continue
+        if isinstance(section, type) and hasattr(section, "model_fields"):
+            assert name in sections
+            expected |= {key for key in section.model_fields if f"{name}.{key}" not in sections}
+        else:
+            expected.add(name)
+    assert expected <= shown
+
+
+def test_check_config_tells_what_is_configured(vestibule: Run, config: Path) -> None:
+    text = config.read_text().replace("enabled = false", "enabled = true")
+    config.write_text(text)
+    done = vestibule("check-config")
+    assert done.exit_code == 0
+    assert "http://localhost:8000" in done.output
+    assert "github, off" in done.output
+    assert "configured" in done.output
+    assert "providers.off.insecure_allow_unproven is on" in done.output
+
+
+def test_check_config_says_when_nobody_can_sign_in(tmp_path: Path) -> None:
+    CliRunner().invoke(main, ["init", "--dir", str(tmp_path)])
+    done = CliRunner().invoke(main, ["--config", str(tmp_path / "vestibule.toml"), "check-config"])
+    assert done.exit_code == 0
+    assert "nobody can sign in yet" in done.output
+
+
+def test_check_config_names_every_mistake_at_once(vestibule: Run, config: Path) -> None:
+    text = config.read_text().replace("port = 8000", "port = 0").replace('kind = "github"', 'kind = "twitter"')
+    config.write_text(text.replace("[mail]", "[mial]"))
+    done = vestibule("check-config")
+    assert done.exit_code == 2
+    assert "mistakes in the configuration" in done.output
+    for key in ("listen.port", "providers.github", "mail", "mial"):
+        assert f"  - {key} " in done.output
+
+
+def test_one_mistake_is_not_called_several(vestibule: Run, config: Path) -> None:
+    config.write_text(config.read_text().replace("port = 8000", "port = 0"))
+    done = vestibule("check-config")
+    assert done.exit_code == 2
+    assert "cannot be used" in done.output
+
+
+def test_the_path_comes_from_the_environment_too(config: Path) -> None:
+    done = CliRunner().invoke(main, ["check-config"], env={"VESTIBULE_CONFIG": str(config)})
+    assert done.exit_code == 0
+
+
+def test_without_a_configuration_the_next_step_is_told(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["--config", str(tmp_path / "none.toml"), "check-config"])
+    assert done.exit_code == 2
+    assert "vestibule init" in done.output
+
+
+PROVIDER_FILES = sorted((Path(__file__).parents[2] / "config" / "providers").glob("*.toml"))
+
+
+def test_there_is_an_example_for_every_kind_of_provider() -> None:
+    kinds = {
+        provider["kind"]
+        for path in PROVIDER_FILES
+        for provider in tomllib.loads(path.read_text())["providers"].values()
+    }
+    assert kinds == {"microsoft_account", "entra", "github", "oidc"}
+
+
+@pytest.mark.parametrize("path", PROVIDER_FILES, ids=lambda path: path.stem)
+def test_every_example_of_a_provider_is_right(vestibule: Run, config: Path, path: Path) -> None:
+    text = config.read_text()
+    config.write_text(text[: text.index("[providers.github]")] + path.read_text())
+    assert vestibule("check-config").exit_code == 0
