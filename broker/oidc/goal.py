@@ -154,5 +154,5 @@ def _bindings(request: AuthorizationRequest) -> frozenset[Binding]:
 
 def _need(request: AuthorizationRequest) -> str:
     if "login" in request.prompt or request.max_age is not None:
-        return "It asks you to sign in again now, with a second factor."
-    return "It takes only sign-ins that are protected by a second factor."
+        return "This registry asks you to sign in anew, with a second factor."
+    return "This registry lets you in once your provider has proven a second factor."

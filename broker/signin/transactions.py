@@ -52,6 +52,7 @@ class Transactions:
     """Transactions and flows in the short-lived store."""
 
     def __init__(self, store: ShortLived, sealer: Sealer) -> None:
+        self._store = store
         self._transactions = SealedRecords(store, sealer, "transaction")
         self._flows = SealedRecords(store, sealer, "flow")
 
@@ -70,10 +71,14 @@ class Transactions:
         return transaction if transaction and belongs(transaction, browser) and _alive(transaction, now) else None
 
     def refuse(self, transaction: Transaction, reason: str, now: datetime) -> None:
-        """Remember why the last attempt was refused, for the answer to the registry."""
+        """Remember why the last attempt was refused, for the answer to the registry.
+
+        A transaction that has ended meanwhile stays ended.
+        """
         if _alive(transaction, now):
-            refused = replace(transaction, refused=reason)
-            self._transactions.put(transaction.id, _dump(refused), _ttl(transaction, now))
+            refused = _dump(replace(transaction, refused=reason))
+            entry = self._transactions.entry(transaction.id, refused, _ttl(transaction, now))
+            self._store.commit(take=[self.key(transaction)], put=[entry])
 
     def take(self, transaction: Transaction) -> bool:
         """End the transaction. Returns whether it was still there: true for one caller only."""

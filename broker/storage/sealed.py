@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Protocol
 
+from broker.keys.cipher import Undecryptable
 from broker.storage.store import ShortLived
 
 Entry = tuple[str, bytes, int]
@@ -70,5 +71,9 @@ class SealedRecords:
     def _open(self, key: str, value: bytes | None) -> dict[str, object] | None:
         if value is None:
             return None
-        record = json.loads(self._sealer.open(value, key))
+        try:
+            record = json.loads(self._sealer.open(value, key))
+        except Undecryptable:
+            # Sealed with a key that is no longer configured, or not by us: as good as not there.
+            return None
         return record if isinstance(record, dict) else None

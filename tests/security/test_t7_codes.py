@@ -19,7 +19,7 @@ def redis_that_dies(tmp_path: Path, standins: Standins) -> Iterator[tuple[World,
     """Yield a broker whose Redis can be ended by leaving its own context."""
     server = redis_server()
     url = server.__enter__()
-    ended = []
+    ended: list[bool] = []
 
     def end() -> None:
         if not ended:

@@ -1,7 +1,5 @@
 """T9: JOSE. A forged token from a provider signs nobody in, and a forged token of ours opens nothing."""
 
-from collections.abc import Iterator
-
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
@@ -58,10 +56,10 @@ def test_t9_unknown_kids_do_not_make_us_flood_the_provider(world: World) -> None
 
 
 @pytest.fixture
-def hint(world: World) -> Iterator[tuple[World, str]]:
+def hint(world: World) -> tuple[World, str]:
     visitor = world.visitor()
     tokens = world.registry().redeem(visitor.sign_in("2fa-true", "github"), visitor.last_request)
-    yield world, tokens.response["id_token"]
+    return world, tokens.response["id_token"]
 
 
 def error_of(world: World, hint: str) -> str:
