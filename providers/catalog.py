@@ -238,7 +238,7 @@ def build(provider_id: str, settings: ProviderSettings, callback_url: str) -> Pr
             from providers.github import GitHub
 
             return GitHub(provider_id, settings, callback_url)
-        case OidcSettings():
+        case _:  # the last of the union
             from providers.oidc import OpenIDProvider
 
             return OpenIDProvider(provider_id, settings, callback_url)

@@ -272,7 +272,7 @@ def _exchange(wire: socket.socket, parts: SplitResult, max_bytes: int, deadline:
         body = response.read(max_bytes + 1)
         if len(body) > max_bytes:
             raise ResponseTooLarge(f"more than {max_bytes} bytes")
-        if response.length or time.monotonic() > deadline:
+        if response.length or time.monotonic() >= deadline:
             raise requests.ReadTimeout("the answer ended early")
         media_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
         return Fetched(status=response.status, media_type=media_type, body=body)

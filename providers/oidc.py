@@ -41,9 +41,9 @@ class OpenIDProvider:
         self.id = provider_id
         self.name = settings.name
         self.set_up_url = settings.set_up_url
-        kinds = {Kind.ACR: settings.accept_acr, Kind.AMR: settings.accept_amr}
         self.capabilities = Capabilities(
-            kinds=frozenset(kind for kind, accepted in kinds.items() if accepted),
+            # Registered amr values are at least told of, even where none is accepted as MFA.
+            kinds=frozenset({Kind.AMR, Kind.ACR} if settings.accept_acr else {Kind.AMR}),
             bindings=frozenset({Binding.SESSION}),
             can_force_mfa=bool(settings.acr_values),
             can_reauthenticate=settings.require_auth_time,
@@ -80,13 +80,7 @@ class OpenIDProvider:
                 acr_values=None if ask.force_mfa and metadata.takes_claims else acr_values or None,
                 claims=json.dumps({"id_token": self._claims(ask)}, separators=(",", ":")),
             )
-        flow = {
-            "state": state,
-            "nonce": nonce,
-            "code_verifier": verifier,
-            "forced": ask.force_mfa,
-            "max_age": ask.max_age,
-        }
+        flow = {"state": state, "nonce": nonce, "code_verifier": verifier, "forced": ask.force_mfa}
         return Redirect(url=str(url), state=state, flow=flow)
 
     def complete(self, flow: Mapping[str, object], returned: Return, now: datetime) -> Identified:
@@ -155,13 +149,12 @@ class OpenIDProvider:
         evidence = rules.read(self._rules, {"id_token": claims}, observed_at=now)
         proven = any(each.strength >= Strength.MFA for each in evidence)
         askable = not proven and bool(self._settings.acr_values) and flow.get("forced") is not True
-        max_age = flow.get("max_age")
         return Identified(
             subject=Subject(issuer=self._settings.issuer, tenant="", id=str(claims["sub"])),
             profile=profile,
             authentication=Authentication(evidence=evidence, auth_time=auth_time),
             missing=None if evidence else Missing.NOT_SENT,
-            again=Ask(force_mfa=True, max_age=max_age if isinstance(max_age, int) else None) if askable else None,
+            again=Ask(force_mfa=True) if askable else None,
         )
 
     def _auth_time(self, claims: Mapping[str, object], now: datetime) -> datetime | None:

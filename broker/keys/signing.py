@@ -21,9 +21,7 @@ from broker.storage.database import Database, exclusive
 # How long a process may not know what another has changed.
 REREAD_AFTER = timedelta(seconds=60)
 
-_ALL = select(signing_keys).order_by(
-    signing_keys.c.active_from, signing_keys.c.created_at, signing_keys.c.kid
-)
+_ALL = select(signing_keys).order_by(signing_keys.c.active_from, signing_keys.c.created_at, signing_keys.c.kid)
 
 
 class NoActiveKey(LookupError):
@@ -66,9 +64,7 @@ class SigningKeys:
     section 3.1. The database is read again once a minute at most.
     """
 
-    def __init__(
-        self, database: Database, cipher: FieldCipher, algorithms: Sequence[str] = ("RS256", "ES256")
-    ) -> None:
+    def __init__(self, database: Database, cipher: FieldCipher, algorithms: Sequence[str] = ("RS256", "ES256")) -> None:
         self._database = database
         self._cipher = cipher
         self._algorithms = tuple(algorithms)

@@ -6,6 +6,7 @@ from datetime import datetime
 import structlog
 
 from broker.accounts.service import Accounts
+from broker.oidc.authorize.checks import SCOPE_OF_CLAIM
 from broker.oidc.clients import Client
 from broker.oidc.codes import Code, Codes
 from broker.oidc.grants import Redemption
@@ -17,9 +18,6 @@ from claims.profile import Profile
 from claims.release import authentication_claims, person_claims
 
 log = structlog.get_logger(__name__)
-
-# The scope under which each claim of a person is released (OpenID Connect Core section 5.4).
-SCOPE_OF_CLAIM = {"name": "profile", "email": "email", "email_verified": "email"}
 
 
 class Redeemer:

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import (
@@ -34,6 +35,8 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_name)s",
     }
 )
+
+_creating = Lock()
 
 # SQLite counts up by itself only in a column it calls INTEGER.
 Serial = BigInteger().with_variant(Integer, "sqlite")
@@ -82,7 +85,8 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Yield a connection for reading; each statement sees what was committed before it.
 
-        Raises :class:`sqlalchemy.exc.OperationalError` when the database cannot be reached.
+        Raises :class:`sqlalchemy.exc.OperationalError` when the database cannot be reached, and
+        :class:`sqlalchemy.exc.TimeoutError` when all 16 connections are in use for 10 seconds.
         """
         with self._reader.connect() as connection:
             yield connection
@@ -91,8 +95,8 @@ class Database:
     def begin(self) -> Iterator[Connection]:
         """Yield a connection in a write transaction: committed at the end, rolled back on any exception.
 
-        Raises :class:`sqlalchemy.exc.OperationalError` when the database cannot be reached or, on SQLite,
-        stays locked by another writer for 5 seconds.
+        Raises as :meth:`read`, and :class:`sqlalchemy.exc.OperationalError` also when another writer keeps
+        SQLite locked for 5 seconds.
         """
         with self.engine.begin() as connection:
             yield connection
@@ -146,7 +150,9 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "do_connect")
     def make_private(*_: object) -> None:
         # SQLite would create the file for all to read. Its -wal and -shm files take the mode of this one.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Never open a file that is there: closing it would drop the locks this process holds on it (POSIX).
+        with _creating, suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:

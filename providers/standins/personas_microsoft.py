@@ -330,7 +330,7 @@ def _troubled(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             "entra-admin-consent",
             "Carl of Contoso, application not approved",
             "Only an admin may approve applications: AADSTS90094.",
-            "Refused: an admin must approve first; a link for them is shown.",
+            "Refused: an admin of his organisation must approve the application first.",
             mfa="always",
             error="admin_consent",
         ),

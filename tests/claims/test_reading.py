@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from claims.evidence import Binding, Evidence, Kind, Strength
-from claims.rules import ENTRA, GITHUB, Attestation, attested, generic, read
+from claims.rules import ENTRA, GITHUB, Attestation, attested, generic, one_text, read, true_or_false
 from tests.claims.samples import MSA_DEFAULT, MSA_MFA, NOW, PROVIDERS, json_values, judged, thorough
 
 WORDS = (
@@ -112,6 +112,36 @@ def test_a_rule_gives_one_evidence_with_all_it_says() -> None:
             source="entra:access_token.amr",
         ),
     )
+
+
+@pytest.mark.parametrize(
+    "provider, documents, expected",
+    [
+        ("entra", {"access_token": {"amr": ["mfa"]}}, [("entra:access_token.amr", Kind.AMR)]),
+        ("entra_attested", {"id_token": {"acrs": ["c1"]}}, [("entra:id_token.acrs", Kind.ACRS)]),
+        ("microsoft_account", {"id_token": {"acr": MSA_MFA}}, [("microsoft_account:id_token.acr", Kind.ACR)]),
+        (
+            "github",
+            {"user": {"two_factor_authentication": True}},
+            [("github:user.two_factor_authentication", Kind.ACCOUNT_SETTING)],
+        ),
+        (
+            "oidc",
+            {"id_token": {"acr": "phr", "amr": ["mfa"]}},
+            [("oidc:id_token.acr", Kind.ACR), ("oidc:id_token.amr", Kind.AMR)],
+        ),
+    ],
+)
+def test_evidence_says_what_it_is_and_which_claim_it_was_read_from(
+    provider: str, documents: dict[str, object], expected: list[tuple[str, Kind]]
+) -> None:
+    found = read(PROVIDERS[provider], documents, observed_at=NOW)
+    assert [(item.source, item.kind) for item in found] == expected
+
+
+def test_a_claim_of_the_wrong_shape_has_no_value_at_all() -> None:
+    assert one_text(["mfa"]) is None
+    assert true_or_false("true") is None
 
 
 def test_a_switched_off_second_factor_at_github_is_told_and_worth_one_factor() -> None:

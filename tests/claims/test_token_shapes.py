@@ -56,6 +56,7 @@ REFUSED = [
     ("entra", access(["fed"]), SINGLE),
     ("entra", access(["wia"]), SINGLE),
     ("entra", access(["wiaormfa"]), SINGLE),
+    *(("entra", access([method]), SINGLE) for method in ("fido", "hwk", "swk", "sms", "face", "pin")),
     ("entra", access(["pwd", "fido"]), SINGLE),
     ("entra", access(["none"]), NONE),
     ("entra", access(["MFA"]), None),

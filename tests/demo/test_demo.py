@@ -133,9 +133,15 @@ def test_a_probe_of_a_stand_in_proves_it(demo: Demo) -> None:
     ) as probe:
         assert probe.stdout is not None
         page = next(line.strip() for line in probe.stdout if "/probe/" in line)
-        visitor = demo.visitor()
-        response = visitor.follow(visitor.get(page), "2fa-true")
-        output, _ = probe.communicate(timeout=60)
+        try:
+            visitor = demo.visitor()
+            chooser = visitor.follow(visitor.get(page), None)
+            link = re.search(r'href="(/signin/[^"]+/github)"', chooser.text)
+            assert link is not None
+            response = visitor.follow(visitor.get(demo.addresses.issuer + link[1]), "2fa-true")
+            output, _ = probe.communicate(timeout=60)
+        finally:
+            probe.kill()
     assert response.ok
     assert probe.returncode == 0
     assert "github is proven" in output

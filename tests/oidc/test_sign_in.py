@@ -2,11 +2,14 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from claims.vocabulary import ACR_MFA, ACR_MFA_ENROLLED
-from tests.world import Arrival, Page, World
+from providers.standins import Standins
+from tests.world import Arrival, Page, World, running
 
 ESSENTIAL_MFA = json.dumps({"id_token": {"acr": {"essential": True, "value": ACR_MFA}}})
 
@@ -151,3 +154,15 @@ def test_proof_of_an_account_setting_ages_out_of_a_live_session(world: World) ->
     back = visitor.walk(visitor.authorize(world.registry().request(prompt="none")))
     assert isinstance(back, Arrival)
     assert back.parameters["error"] == "login_required"
+
+
+def test_claims_asked_for_by_name_stay_within_the_clients_registered_scopes(tmp_path: Path, standins: Standins) -> None:
+    def narrow(raw: dict[str, Any]) -> None:
+        raw["clients"]["registry"]["scopes"] = ["openid"]
+
+    with running(tmp_path, standins=standins, change=narrow) as world:
+        visitor = world.visitor()
+        claims = json.dumps({"id_token": {"email": None, "name": None}, "userinfo": {"email": None, "name": None}})
+        tokens = world.registry().redeem(visitor.sign_in("2fa-true", "github", claims=claims), visitor.last_request)
+        assert not {"email", "name", "email_verified"} & set(tokens.claims)
+        assert set(world.registry().userinfo(tokens.response["access_token"]).json()) == {"sub"}

@@ -181,6 +181,10 @@ def test_the_addresses_of_a_github_can_be_given() -> None:
     assert github.api == "https://localhost:8443/api/v3"
 
 
+def test_scopes_are_kept_with_one_blank_between_them() -> None:
+    assert settings("oidc", scopes=" openid  email ").scopes == "openid email"
+
+
 def test_an_issuer_may_be_http_on_loopback() -> None:
     assert settings("oidc", issuer="http://localhost:9000/oidc").issuer == "http://localhost:9000/oidc"
 

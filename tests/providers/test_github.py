@@ -430,6 +430,13 @@ class TestOddAnswers:
         odd.answers["/api/user/emails"] = (*emails, {})
         assert complete(provider).profile.email is None
 
+    def test_addresses_that_lead_elsewhere_are_none(
+        self, provider: GitHub, odd: Odd, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        odd.answers["/api/user/emails"] = (302, {}, {"Location": "https://attacker.invalid/"})
+        assert complete(provider).profile.email is None
+        assert "no email: api: TooManyRedirects" in caplog.text
+
     def test_only_json_true_makes_an_address_primary_and_verified(self, provider: GitHub, odd: Odd) -> None:
         listed = [
             {"email": "a@example.org", "primary": 1, "verified": True},

@@ -41,7 +41,7 @@ def server(issuer: Issuer) -> Iterator[Server]:
 
 @pytest.fixture
 def cache() -> Iterator[JwksCache]:
-    with outbound(timeout=(1, 1), max_bytes=20_000) as session:
+    with outbound(max_bytes=20_000) as session:
         yield JwksCache(session)
 
 

@@ -173,10 +173,6 @@ class TestPersonas:
         assert strengths(second) == forced
         assert second.again is None
 
-    def test_the_age_asked_for_is_asked_for_again(self, upstream: Standins) -> None:
-        first = signed_in(openid(upstream), "oidc-pwd", Ask(max_age=600))
-        assert first.again == Ask(force_mfa=True, max_age=600)
-
     def test_asking_again_is_no_use_where_nothing_can_be_forced(self, upstream: Standins) -> None:
         assert signed_in(openid(upstream, acr_values=[]), "oidc-pwd").again is None
 
@@ -462,14 +458,6 @@ class TestOddAnswers:
         assert complete(at(issuer, max_age=600), issuer).authentication.auth_time is not None
         assert complete(at(issuer, max_age=400), issuer).authentication.auth_time is not None
         assert fault(at(issuer, max_age=300), issuer) == Fault.INVALID_RESPONSE
-
-    def test_a_flow_with_an_odd_age_is_still_a_flow(self, issuer: Issuer) -> None:
-        provider = at(issuer, acr_values=["phr"])
-        redirect = provider.begin(Ask())
-        issuer.nonce = str(redirect.flow["nonce"])
-        back = Return(method="GET", parameters={"code": "the-code", "state": redirect.state})
-        identified = provider.complete({**redirect.flow, "max_age": "60"}, back, datetime.now(UTC))
-        assert identified.again == Ask(force_mfa=True)
 
     def test_a_server_that_hangs_up_is_unavailable_and_no_error_holds_the_secret(self, issuer: Issuer) -> None:
         issuer.metadata["token_endpoint"] = "http://localhost:1/token"

@@ -1,4 +1,6 @@
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -168,6 +170,17 @@ def test_the_sqlite_file_and_its_companions_are_private(sqlite: Database, tmp_pa
 
 def test_a_database_of_sqlite_is_made_only_when_it_is_used(sqlite: Database, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
+
+
+def test_opening_another_connection_leaves_the_locks_of_the_first_alone(sqlite: Database, tmp_path: Path) -> None:
+    with sqlite.begin() as connection:
+        things.create(connection)
+    # Another process that believes to be the last one to close removes the log under our hands.
+    code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('DELETE FROM things'); c.close()"
+    with sqlite.read(), sqlite.read() as connection:
+        subprocess.run([sys.executable, "-c", code, tmp_path / "private.db"], check=True)
+        assert (tmp_path / "private.db-wal").exists()
+        assert connection.execute(select(things.c.id)).all() == []
 
 
 def test_sqlite_is_set_up_on_every_connection(sqlite: Database) -> None:

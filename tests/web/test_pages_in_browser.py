@@ -1,28 +1,15 @@
 """Every page in Chromium: nothing that axe can find, nothing refused by the policy, nothing wider than the screen."""
 
-import shutil
 import threading
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize
 from werkzeug.serving import make_server
 
+from tests.chromium import DESK, SMALL, Scheme, check_page, complaints, launched
 from tests.web.conftest import LOOPBACK, build
 from tests.web.samples import PAGES
-
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE = ViewportSize(width=320, height=700)  # WCAG 2.2, 1.4.10: no scrolling in two directions at this width
-DESK = ViewportSize(width=1280, height=900)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +29,8 @@ def site() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Yield Debian's Chromium."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.fail("chromium is missing: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -59,22 +41,15 @@ def tab(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.mark.parametrize("scheme, viewport", [("light", PHONE), ("dark", DESK)], ids=["light", "dark"])
+@pytest.mark.parametrize("scheme, viewport", [("light", SMALL), ("dark", DESK)], ids=["light", "dark"])
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_axe_finds_nothing_on_the_page(
-    tab: Page, site: str, name: str, scheme: Literal["light", "dark"], viewport: ViewportSize
+    tab: Page, site: str, name: str, scheme: Scheme, viewport: ViewportSize
 ) -> None:
-    refused: list[str] = []
-    tab.on("console", lambda message: refused.append(message.text))
-    tab.on("requestfailed", lambda request: refused.append(request.url))
-    tab.emulate_media(color_scheme=scheme)
-    tab.set_viewport_size(viewport)
+    heard = complaints(tab.context)
     tab.goto(f"{site}/page/{name}")
-    result = Axe().run(tab)
-    assert result.response["passes"]
-    assert result.violations_count == 0, result.generate_report()
-    assert tab.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
-    assert refused == []
+    check_page(tab, viewport, scheme)
+    assert heard == []
 
 
 def test_the_keyboard_reaches_everything_in_the_order_it_is_read(tab: Page, site: str) -> None:

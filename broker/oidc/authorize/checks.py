@@ -13,7 +13,8 @@ from broker.web.errors import BrokerError
 
 SCOPES = ("openid", "profile", "email")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-PERSON_CLAIMS = ("name", "email", "email_verified")
+# The scope under which each claim of a person is released (OpenID Connect Core section 5.4).
+SCOPE_OF_CLAIM = {"name": "profile", "email": "email", "email_verified": "email"}
 MAX_VALUE_LENGTH = 4096
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _PROVIDER = re.compile(r"[a-z0-9-]{1,64}")
@@ -152,8 +153,8 @@ def claims_parameter(draft: Draft) -> None:
     except (ValueError, RecursionError) as error:
         raise RedirectError("invalid_request", "claims is not JSON.") from error
     id_token = _members(claims, "id_token")
-    draft.fields["userinfo_claims"] = _named(_members(claims, "userinfo"))
-    draft.fields["id_token_claims"] = _named(id_token)
+    draft.fields["userinfo_claims"] = _named(_members(claims, "userinfo"), draft.client)
+    draft.fields["id_token_claims"] = _named(id_token, draft.client)
     essential, voluntary = _acr(id_token.get("acr"))
     draft.fields["essential_acr"] = essential
     if voluntary:
@@ -194,8 +195,10 @@ def _members(claims: object, name: str) -> dict[str, object]:
     return members
 
 
-def _named(members: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(name for name in PERSON_CLAIMS if name in members)
+def _named(members: Mapping[str, object], client: Client | None) -> tuple[str, ...]:
+    """Return the person's claims asked for by name, as far as the client's registered scopes reach."""
+    allowed = client.scopes if client is not None else ()
+    return tuple(name for name, scope in SCOPE_OF_CLAIM.items() if name in members and scope in allowed)
 
 
 def _essential(member: object) -> bool:

@@ -123,9 +123,7 @@ def audit() -> None:
         sa.Column("entry_id", serial, nullable=False),
         sa.Column("mac", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_audit_seals"),
-        sa.ForeignKeyConstraint(
-            ["entry_id"], ["audit_entries.id"], name="fk_audit_seals_entry_id_audit_entries"
-        ),
+        sa.ForeignKeyConstraint(["entry_id"], ["audit_entries.id"], name="fk_audit_seals_entry_id_audit_entries"),
         sa.UniqueConstraint("entry_id", name="uq_audit_seals_entry_id"),
     )
     append_only = ON_POSTGRESQL if op.get_bind().dialect.name == "postgresql" else ON_SQLITE
