@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, current_app
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from broker.accounts import views as account_views
@@ -222,6 +223,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.register_blueprint(account_views.blueprint(account_pages))
     app.register_error_handler(StoreUnavailable, _storage_away)
     app.register_error_handler(OperationalError, _storage_away)
+    app.register_error_handler(PoolExhausted, _storage_away)
 
     # The world outside
     if settings.trusted_proxies:

@@ -46,10 +46,11 @@ def launched() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         raise ServerMissing("chromium is missing: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=program, args=SWITCHES) as browser,
+    ):
         yield browser
-        browser.close()
 
 
 def complaints(context: BrowserContext) -> list[str]:

@@ -1,0 +1,176 @@
+"""A broker and the demo registry, running; and a person's browser, which remembers all it asked for and heard."""
+
+import email
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, ViewportSize, expect
+from werkzeug.serving import make_server
+
+from broker.demo.registry import create_registry
+from providers.standins import Standins
+from tests.chromium import DESK, PHONE, check_page, complaints
+from tests.world import World, running
+
+# What Chromium says of any answer of 400 or more; the tests say which those are.
+_STATUS = "error: Failed to load resource: the server responded with a status of"
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """``registry`` is the demo registry's address: the broker's site. The stand-ins are another site, 127.0.0.1."""
+
+    world: World
+    registry: str
+    folder: Path
+
+    @property
+    def origins(self) -> set[str]:
+        return {self.world.base, self.registry, self.world.standins.browser_url}
+
+    def mailed_link(self, to: str) -> str:
+        """Deliver what is waiting, and return the link in the one mail to ``to``."""
+        self.world.parts.worker.run_once()
+        mails = [email.message_from_bytes(path.read_bytes()) for path in (self.folder / "mail").glob("*.eml")]
+        (mail,) = [each for each in mails if each["To"] == to]
+        body = mail.get_payload(decode=True)
+        assert isinstance(body, bytes)
+        found = re.search(r"http://\S+", body.decode())
+        assert found, body
+        return found[0]
+
+
+@contextmanager
+def furnished(folder: Path, standins: Standins) -> Iterator[House]:
+    """Yield a house whose broker knows the demo registry."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        port = listener.getsockname()[1]
+        url = f"http://localhost:{port}"
+
+        def change(raw: dict[str, Any]) -> None:
+            raw["clients"]["registry"]["redirect_uris"] = [f"{url}/callback"]
+
+        with running(folder, standins=standins, change=change) as world:
+            app = create_registry(
+                url=url, issuer=world.base, client_id="registry", client_secret=world.secrets["registry"]
+            )
+            server = make_server("127.0.0.1", port, app, threaded=True, fd=listener.fileno())
+            thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+            thread.start()
+            try:
+                yield House(world=world, registry=url, folder=folder)
+            finally:
+                server.shutdown()
+                thread.join()
+                server.server_close()
+
+
+class Person:
+    """Someone with a browser of their own. ``errands`` are the addresses elsewhere that they mean to open."""
+
+    def __init__(self, browser: Browser, house: House, *, scripts: bool = True) -> None:
+        self.house = house
+        self.context: BrowserContext = browser.new_context(
+            viewport=DESK, java_script_enabled=scripts, reduced_motion="reduce", locale="en-GB"
+        )
+        self.context.set_default_timeout(30_000)
+        self.requests: list[Request] = []
+        self.documents: list[Response] = []
+        self.errands: set[str] = set()
+        self._heard = complaints(self.context)
+        self.context.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108
+        self.context.on("response", self._note)
+        self.page: Page = self.context.new_page()
+
+    def _note(self, response: Response) -> None:
+        if response.request.is_navigation_request():
+            self.documents.append(response)
+
+    def complaints(self) -> list[str]:
+        """Return what the browser refused or could not do, apart from telling of a status."""
+        return [each for each in self._heard if not each.startswith(_STATUS)]
+
+    def strangers(self) -> set[str]:
+        """Return the addresses asked for that belong neither to the house nor to the errands."""
+        urls = {request.url for request in self.requests if request.url not in self.errands}
+        return {url for url in urls if origin(url) not in self.house.origins}
+
+    def upstream_trips(self) -> list[str]:
+        """Return the addresses at which the browser was sent to a provider to sign in."""
+        return [
+            request.url
+            for request in self.requests
+            if request.method == "GET" and urlsplit(request.url).path.endswith("/authorize") and self._away(request)
+        ]
+
+    def _away(self, request: Request) -> bool:
+        return origin(request.url) == self.house.world.standins.browser_url
+
+    def cookies(self) -> dict[str, Any]:
+        """Return the browser's cookies by name."""
+        return {cookie["name"]: cookie for cookie in self.context.cookies()}
+
+    # Where to go, and what to press there
+
+    def open(self, path: str) -> None:
+        """Open a page of the broker."""
+        self.page.goto(f"{self.house.world.base}{path}")
+
+    def heading(self, text: str) -> None:
+        """Wait for the page with this heading."""
+        expect(self.page.get_by_role("heading", level=1, name=text, exact=True)).to_be_visible()
+
+    def link(self, name: str) -> Locator:
+        return self.page.get_by_role("link", name=name)
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name)
+
+    def begin(self) -> None:
+        """Go from the registry to the chooser."""
+        self.page.goto(self.house.registry)
+        self.page.get_by_role("link", name="Sign in", exact=True).click()
+        self.heading("Sign in to Example Registry")
+
+    def choose(self, provider: str) -> None:
+        """Take the provider of this name in the chooser."""
+        self.page.get_by_role("link", name=re.compile(rf"^{provider}\b")).click()
+
+    def pick(self, persona: str) -> None:
+        """Be this persona on a stand-in's page."""
+        self.page.locator(f'button[name="persona"][value="{persona}"]').click()
+
+    def approve(self) -> None:
+        """Give the second factor on a stand-in's page."""
+        self.page.locator('button[name="mfa"][value="approve"]').click()
+
+    def arrive(self, persona: str) -> None:
+        """Wait until the registry greets the persona."""
+        self.heading(f"Welcome, {self.house.world.standins.persona(persona).name}")
+        expect(self.page).to_have_url(f"{self.house.registry}/")
+
+    def sign_in_with_github(self) -> None:
+        """Sign in at the registry, as the persona 2fa-true."""
+        self.begin()
+        self.choose("GitHub")
+        self.pick("2fa-true")
+        self.arrive("2fa-true")
+
+    def check(self, name: str, *viewports: ViewportSize) -> None:
+        """Hold the page against axe: phone and desktop, light and dark. ``name`` says which page it is."""
+        del name
+        for viewport in viewports or (PHONE, DESK):
+            check_page(self.page, viewport, "light")
+            check_page(self.page, viewport, "dark")
+
+
+def origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

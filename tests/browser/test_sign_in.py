@@ -1,0 +1,94 @@
+"""It must show 7: signing in to the registry in Chromium, at each provider and back."""
+
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import expect
+
+from claims.vocabulary import ACR_MFA, ACR_MFA_ENROLLED, ACR_PHR
+from tests.browser.house import Person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """``strength`` is how the registry puts ``acr``; ``approves``: the provider asks for a second factor."""
+
+    provider: str
+    persona: str
+    acr: str
+    strength: str
+    approves: bool = True
+
+
+WAYS = (
+    Way(provider="Microsoft", persona="msa-mfa", acr=ACR_MFA, strength="Multi-factor"),
+    Way(provider="Work account", persona="entra-mfa", acr=ACR_MFA, strength="Multi-factor"),
+    Way(provider="Work account", persona="entra-phr", acr=ACR_PHR, strength="Phishing-resistant"),
+    Way(provider="Example ID", persona="oidc-mfa", acr=ACR_MFA, strength="Multi-factor"),
+    Way(
+        provider="GitHub",
+        persona="2fa-true",
+        acr=ACR_MFA_ENROLLED,
+        strength="MFA is switched on for your account. That it was used just now is not proven.",
+        approves=False,
+    ),
+)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=[way.persona for way in WAYS])
+def test_a_persona_comes_back_to_the_registry_with_what_was_proven_and_no_more(person: Person, way: Way) -> None:
+    person.begin()
+    person.choose(way.provider)
+    person.pick(way.persona)
+    if way.approves:
+        person.approve()
+    person.arrive(way.persona)
+    expect(person.page.locator(".strength")).to_contain_text(way.strength)
+    expect(person.page.locator("dl > div").filter(has_text="acr")).to_contain_text(way.acr)
+    assert len(person.upstream_trips()) == 1
+
+
+def test_a_second_trip_upstream_is_made_where_it_can_bring_the_proof(person: Person) -> None:
+    person.begin()
+    person.choose("Example ID")
+    for _ in range(2):
+        person.pick("oidc-when-forced")
+    person.approve()
+    person.arrive("oidc-when-forced")
+    assert len(person.upstream_trips()) == 2
+
+
+def test_who_is_signed_in_here_need_not_sign_in_again_unless_the_registry_insists(person: Person) -> None:
+    person.sign_in_with_github()
+    person.button("Sign out").click()
+    person.heading("A registry that asks for MFA")
+    person.link("Without asking me anything").click()
+    person.arrive("2fa-true")
+    assert len(person.upstream_trips()) == 1
+    person.button("Sign out").click()
+    person.link("Sign in anew").click()
+    person.heading("Sign in to Example Registry")
+
+
+def test_a_registry_that_may_not_ask_anything_is_told_that_nobody_is_signed_in(person: Person) -> None:
+    person.page.goto(person.house.registry)
+    person.link("Without asking me anything").click()
+    person.heading("You are not signed in")
+    expect(person.page.get_by_text("login_required")).to_be_visible()
+
+
+def test_cancelling_in_the_chooser_leads_back_to_the_registry(person: Person) -> None:
+    person.begin()
+    person.link("Cancel and go back to Example Registry").click()
+    person.heading("You are not signed in")
+    expect(person.page.get_by_text("access_denied")).to_be_visible()
+
+
+def test_cancelling_at_the_provider_ends_on_a_page_that_leads_on(person: Person) -> None:
+    person.begin()
+    person.choose("GitHub")
+    person.pick("gh-declines")
+    person.heading("You stopped at GitHub")
+    person.link("Try again with GitHub").click()
+    person.pick("2fa-true")
+    person.arrive("2fa-true")
