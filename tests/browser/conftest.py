@@ -39,7 +39,7 @@ def somebody(chromium: Browser, house: House) -> Iterator[Callable[..., Person]]
     yield made
     for person in people:
         person.context.close()
-    assert [person.complaints() for person in people] == [[] for _ in people]
+    assert [person.heard() for person in people] == [[] for _ in people]
     assert [person.strangers() for person in people] == [set() for _ in people]
 
 

@@ -85,7 +85,7 @@ class Person:
         self.documents: list[Response] = []
         self.errands: set[str] = set()
         self._heard = complaints(self.context)
-        self.context.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108
+        self.context.on("request", lambda request: self.requests.append(request))
         self.context.on("response", self._note)
         self.page: Page = self.context.new_page()
 
@@ -93,9 +93,11 @@ class Person:
         if response.request.is_navigation_request():
             self.documents.append(response)
 
-    def complaints(self) -> list[str]:
-        """Return what the browser refused or could not do, apart from telling of a status."""
-        return [each for each in self._heard if not each.startswith(_STATUS)]
+    def heard(self) -> list[str]:
+        """Return what the browser refused or could not do, apart from telling of a status, and forget it."""
+        heard = [each for each in self._heard if not each.startswith(_STATUS)]
+        self._heard.clear()
+        return heard
 
     def strangers(self) -> set[str]:
         """Return the addresses asked for that belong neither to the house nor to the errands."""
@@ -155,6 +157,13 @@ class Person:
         """Wait until the registry greets the persona."""
         self.heading(f"Welcome, {self.house.world.standins.persona(persona).name}")
         expect(self.page).to_have_url(f"{self.house.registry}/")
+
+    def whoami(self) -> dict[str, Any]:
+        """Return what the registry was told, as its own page says."""
+        response = self.page.goto(f"{self.house.registry}/whoami")
+        assert response is not None
+        told: dict[str, Any] = response.json()
+        return told
 
     def sign_in_with_github(self) -> None:
         """Sign in at the registry, as the persona 2fa-true."""

@@ -1,0 +1,45 @@
+"""T10: the Content-Security-Policy as Chromium applies it, and caches that keep nothing."""
+
+from playwright.sync_api import expect
+
+from tests.browser.house import Person, origin
+
+
+def test_t10_every_page_on_the_way_has_a_policy_without_scripts_and_is_stored_nowhere(person: Person) -> None:
+    person.sign_in_with_github()
+    for path in ("/", "/account", "/account/erase", "/signin", "/nothing-here"):
+        person.open(path)
+    ours = [each for each in person.documents if origin(each.url) == person.house.world.base]
+    assert len(ours) > 8
+    for document in ours:
+        policy = document.header_value("content-security-policy") or ""
+        assert {"default-src 'none'", "script-src 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
+        assert "unsafe" not in policy
+        assert document.header_value("cache-control") == "no-store"
+        assert "Cookie" in (document.header_value("vary") or "")
+
+
+def test_t10_a_script_that_got_into_a_page_does_not_run(person: Person) -> None:
+    person.open("/")
+    person.page.evaluate(
+        """() => {
+            const script = document.createElement("script")
+            script.textContent = "window.ran = true"
+            document.body.append(script)
+        }"""
+    )
+    assert person.page.evaluate("window.ran") is None
+    (refusal,) = person.heard()
+    assert "script-src 'none'" in refusal
+
+
+def test_t10_a_page_shows_in_no_frame_even_of_the_same_site(person: Person) -> None:
+    person.sign_in_with_github()
+    trap = "http://localhost:1/trap"
+    person.errands.add(trap)
+    frame = f'<iframe src="{person.house.world.base}/account/erase"></iframe>'
+    person.context.route(trap, lambda route: route.fulfill(body=frame, content_type="text/html"))
+    with person.page.expect_console_message(lambda message: "frame-ancestors" in message.text):
+        person.page.goto(trap)
+    expect(person.page.frame_locator("iframe").get_by_role("heading")).to_have_count(0)
+    assert person.heard()
