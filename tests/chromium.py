@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, sync_playwright
 
 from tests.servers import ServerMissing
 
@@ -56,9 +56,15 @@ def launched() -> Iterator[Browser]:
 def complaints(context: BrowserContext) -> list[str]:
     """Return a list that grows with whatever the browser has to say about a page: refusals, errors, failed loads."""
     heard: list[str] = []
+
+    def failed(request: Request) -> None:
+        # Aborted: what was still being loaded when the page was left, or what is a download.
+        if request.failure != "net::ERR_ABORTED":
+            heard.append(f"failed: {request.url} {request.failure}")
+
     context.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
     context.on("weberror", lambda error: heard.append(f"exception: {error.error}"))
-    context.on("requestfailed", lambda request: heard.append(f"failed: {request.url} {request.failure}"))
+    context.on("requestfailed", failed)
     return heard
 
 

@@ -165,12 +165,12 @@ class Person:
         told: dict[str, Any] = response.json()
         return told
 
-    def sign_in_with_github(self) -> None:
-        """Sign in at the registry, as the persona 2fa-true."""
+    def sign_in_with_github(self, name: str = "Canary 2fa-true") -> None:
+        """Sign in at the registry as the persona 2fa-true, whose account has this name."""
         self.begin()
         self.choose("GitHub")
         self.pick("2fa-true")
-        self.arrive("2fa-true")
+        self.heading(f"Welcome, {name}")
 
     def check(self, name: str, *viewports: ViewportSize) -> None:
         """Hold the page against axe: phone and desktop, light and dark. ``name`` says which page it is."""

@@ -159,7 +159,8 @@ def test_it_says_in_plain_words_how_strong_the_proof_is(
     page = browser.get("/").text
     assert words in page
     assert "Ada" in page
-    assert browser.get("/whoami").json["id_token"].get("acr") == acr
+    learnt = browser.get("/whoami").get_json()
+    assert learnt["id_token"].get("acr") == acr
     assert broker.seen[0]["code_verifier"]
 
 
@@ -311,4 +312,5 @@ def test_its_pages_run_no_script_and_are_not_kept(browser: FlaskClient) -> None:
     assert page.headers["Cache-Control"] == "no-store"
     assert "<script" not in page.text
     assert "style=" not in page.text
-    assert browser.get("/static/registry.css").status_code == 200
+    with browser.get("/static/registry.css") as sheet:
+        assert sheet.status_code == 200

@@ -1,4 +1,4 @@
-"""GitHub: against the stand-in, and against servers that answer as GitHub never should."""
+"""GitHub, against the stand-in."""
 
 import json
 from contextlib import suppress

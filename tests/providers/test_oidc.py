@@ -1,4 +1,4 @@
-"""Any OpenID provider: against the stand-in, and against one that answers as it should not."""
+"""Any OpenID provider, against the stand-in."""
 
 import json
 from datetime import UTC, datetime, timedelta
