@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 
 import structlog
 from flask import Flask, current_app
@@ -14,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from broker.accounts import views as account_views
+from broker.accounts.limits import MailLimit
 from broker.accounts.linking import LinkGoal
 from broker.accounts.service import Accounts
 from broker.accounts.visit import AccountPages
@@ -43,7 +45,7 @@ from broker.signin.returns import Relay
 from broker.signin.sessions import Sessions
 from broker.signin.transactions import Goal, Transactions
 from broker.storage.database import Database
-from broker.storage.store import ShortLived, StoreUnavailable, open_store
+from broker.storage.store import MEMORY_URL, ShortLived, StoreUnavailable, open_store
 from broker.web import csrf, init_web
 from broker.web.cookies import Cookies
 from broker.web.errors import BrokerError
@@ -116,10 +118,11 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     outbox = Outbox(database, cipher, open_mailer(settings.mail.url, settings.mail.sender))
 
     # People
+    email_index = BlindIndex(settings.secrets.index_key())
     accounts = Accounts(
         cipher,
-        Pseudonyms(settings.secrets.pseudonym_keys()),
-        BlindIndex(settings.secrets.index_key()),
+        Pseudonyms(settings.secrets.pseudonym_keys(), settings.secrets.pseudonym_writes),
+        email_index,
         audit,
         outbox,
     )
@@ -131,7 +134,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     # Registries
     clients = Clients(settings, database)
     codes = Codes(store, cipher, settings.tokens.code)
-    access_tokens = AccessTokens(cipher, store, settings.tokens.access)
+    # In-process marks are forgotten at a restart, so the tokens they could have ended are too.
+    epoch = token_hex(16) if settings.store.url == MEMORY_URL else ""
+    access_tokens = AccessTokens(cipher, store, settings.tokens.access, epoch)
     id_tokens = IdTokens(keys, settings.issuer, settings.tokens.id_token)
     registry_goal = RegistryGoal(clients=clients, codes=codes, opening=opening, policy=policy, issuer=settings.issuer)
 
@@ -210,6 +215,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         audit=audit,
         database=database,
         browser=browser,
+        mail_limit=MailLimit(store, email_index),
         issuer=settings.issuer,
         token_lifetime=settings.tokens.access,
         clock=clock,

@@ -74,7 +74,8 @@ def validate(
     _require("azp" not in claims or _same(claims["azp"], authorized_party or audience), "authorized_party")
     _check_times(claims, int(now.timestamp()), int(leeway.total_seconds()))
     subject = claims.get("sub")
-    _require(isinstance(subject, str) and 0 < len(subject) <= 255, "subject")
+    # OpenID Connect Core section 2: 255 ASCII characters at most.
+    _require(isinstance(subject, str) and 0 < len(subject) <= 255 and subject.isascii(), "subject")
     _require(nonce is None or _same(claims.get("nonce"), nonce), "nonce")
     if access_token is not None and "at_hash" in claims:
         digest = hashlib.sha256(access_token.encode()).digest()[:16]

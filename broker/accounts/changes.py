@@ -2,10 +2,12 @@
 
 from flask import make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from broker.accounts.service import LastIdentity
 from broker.accounts.visit import (
     AccountPages,
+    SignInFirst,
     Visit,
     bad_input,
     end_sessions,
@@ -38,9 +40,7 @@ def request_email(pages: AccountPages) -> ResponseReturnValue:
     visit = fresh_visit_of(pages)
     try:
         with pages.database.begin() as connection:
-            pages.accounts.request_email(
-                connection, visit.session.account_id, request.form.get("email", ""), _link_prefix(pages), visit.now
-            )
+            _send_link(pages, connection, visit, request.form.get("email", ""))
     except ValueError as error:
         raise bad_input(
             "not_an_email",
@@ -57,14 +57,28 @@ def show_email_link(pages: AccountPages) -> ResponseReturnValue:
 
 
 def confirm_email(pages: AccountPages) -> ResponseReturnValue:
-    """POST /account/email/confirm."""
+    """POST /account/email/confirm: by the account that asked, or a link sent to a stranger would do it."""
+    try:
+        visit = visit_of(pages)
+    except SignInFirst as error:
+        raise BrokerError(
+            status=403,
+            code="sign_in_first",
+            sentence="The address is confirmed by the account that asked for it, and you are not signed in here.",
+            next_step="Sign in in this browser, then follow the link in the mail once more.",
+            detail="email confirmed without a session",
+            link=("Sign in", "/signin"),
+        ) from error
     with pages.database.begin() as connection:
-        account_id = pages.accounts.confirm_email(connection, request.form.get("token", ""), pages.clock())
-    if account_id is None:
+        confirmed = pages.accounts.confirm_email(
+            connection, visit.session.account_id, request.form.get("token", ""), visit.now
+        )
+    if not confirmed:
         raise BrokerError(
             status=400,
             code="link_over",
-            sentence="This link was used already, replaced by a newer one, or is older than two hours.",
+            sentence="This link was used already, replaced by a newer one, is older than two hours, "
+            "or was asked for by another account.",
             next_step="Ask for a new one on your account page.",
             detail="no such email change",
             link=("Your account", "/account"),
@@ -101,7 +115,7 @@ def _take_offer(pages: AccountPages, visit: Visit) -> None:
             pages.accounts.set_email(connection, account_id, offer.email, verified=True, now=now)
         elif offer.email is not None:
             # The provider does not vouch for the address, so a link there has to.
-            pages.accounts.request_email(connection, account_id, offer.email, _link_prefix(pages), now)
+            _send_link(pages, connection, visit, offer.email)
 
 
 def link(pages: AccountPages, provider_id: str) -> ResponseReturnValue:
@@ -177,5 +191,17 @@ def erase(pages: AccountPages) -> ResponseReturnValue:
     return response
 
 
-def _link_prefix(pages: AccountPages) -> str:
-    return f"{pages.issuer}/account/email/confirm?token="
+def _send_link(pages: AccountPages, connection: Connection, visit: Visit, email: str) -> None:
+    account_id = visit.session.account_id
+    prefix = f"{pages.issuer}/account/email/confirm?token="
+    pages.accounts.request_email(connection, account_id, email, prefix, visit.now)
+    # Last, so that an address that is none is not counted; what was written above goes with the exception.
+    if not pages.mail_limit.allows(account_id, email):
+        raise BrokerError(
+            status=429,
+            code="too_many_mails",
+            sentence="Too many mails were asked for, by this account or to this address.",
+            next_step="Look for the mail you have, or try again in an hour.",
+            detail="mail limit",
+            link=("Your account", "/account"),
+        )

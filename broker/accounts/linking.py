@@ -49,10 +49,16 @@ class LinkGoal:
     def finish(self, connection: Connection, signed_in: SignedIn) -> Landing:
         payload, now = signed_in.transaction.payload, signed_in.now
         session = self._sessions.find(signed_in.cookie, now)
-        if session is None or session.key != payload["session"] or session.account_id != payload["account"]:
+        if (
+            signed_in.cookie is None
+            or session is None
+            or session.key != payload["session"]
+            or session.account_id != payload["account"]
+        ):
             raise _not_yours("not the session that began to link")
         # The proof that opened this session must still hold at the moment it is used to let another one in.
         requirement = self._policy.fresh_requirement(Purpose.LINK, grace=LIFETIME)
+        self._accounts.hold(connection, session.account_id)
         if (
             self._accounts.live(connection, session.account_id, session.identity_id) is None
             or not decide(requirement, session.authentication, now).satisfied
@@ -75,7 +81,8 @@ class LinkGoal:
                 detail="identity already linked",
                 link=("Your account", "/account"),
             ) from taken
-        return Landing(location=LANDING)
+        key, entry = self._sessions.unchanged(signed_in.cookie, session, now)
+        return Landing(location=LANDING, take=[key], put=[entry])
 
     def back(self, transaction: Transaction) -> str | None:
         del transaction

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import structlog
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -22,6 +23,8 @@ from broker.keys.pseudonyms import BlindIndex, Pseudonyms
 from broker.storage.sealed import digest
 from claims.profile import Profile
 from providers.provider import Subject
+
+log = structlog.get_logger(__name__)
 
 EMAIL_LINK_LIFETIME = timedelta(hours=2)
 
@@ -98,7 +101,8 @@ class Accounts:
             raise AccountClosed(row.status)
         current = self._pseudonyms.current(subject)
         if row.pseudonym != current:
-            connection.execute(update(identities).where(identities.c.id == row.id).values(pseudonym=current))
+            taken = select(identities.c.id).where(identities.c.pseudonym == current).exists()
+            connection.execute(update(identities).where(identities.c.id == row.id, ~taken).values(pseudonym=current))
         return Resolved(account_id=row.account_id, identity_id=row.id, person=self._person(row), created=False)
 
     def live(self, connection: Connection, account_id: str, identity_id: str) -> Profile | None:
@@ -129,7 +133,7 @@ class Accounts:
 
         Raises :class:`IdentityTaken` when any account has it, :class:`AccountClosed` when this one is not active.
         """
-        self._lock(connection, account_id)
+        self.hold(connection, account_id)
         taken = self._identity(connection, subject)
         if taken is not None:
             raise IdentityTaken(own=taken.account_id == account_id)
@@ -145,7 +149,7 @@ class Accounts:
 
     def unlink(self, connection: Connection, account_id: str, identity_id: str, now: datetime) -> None:
         """Unlink an identity. Raises :class:`LastIdentity`, or ``LookupError`` when it is not the account's."""
-        self._lock(connection, account_id)
+        self.hold(connection, account_id)
         linked = self.identities(connection, account_id)
         identity = next((each for each in linked if each.id == identity_id), None)
         if identity is None:
@@ -166,6 +170,7 @@ class Accounts:
         clean = Profile.read(name, None, None).name
         if clean is None:
             raise ValueError("not a name")
+        self.hold(connection, account_id)
         sealed = self._cipher.seal(clean.encode(), _context("name", account_id))
         self._change(connection, account_id, "name", now, name_sealed=sealed)
 
@@ -177,6 +182,7 @@ class Accounts:
         clean = Profile.read(None, email, None).email
         if clean is None:
             raise ValueError("not an email address")
+        self.hold(connection, account_id)
         previous = self.person(connection, account_id).email
         self._change(
             connection,
@@ -207,6 +213,7 @@ class Accounts:
         clean = Profile.read(None, email, None).email
         if clean is None:
             raise ValueError("not an email address")
+        self.hold(connection, account_id)
         token = secrets.token_urlsafe(32)
         connection.execute(delete(email_changes).where(email_changes.c.account_id == account_id))
         connection.execute(
@@ -227,18 +234,23 @@ class Accounts:
         )
         self._audit.record(connection, action="email.requested", account_id=account_id, now=now)
 
-    def confirm_email(self, connection: Connection, token: str, now: datetime) -> str | None:
-        """Make the address of a followed link the account's, once, and return the account. None: no such link."""
-        row = connection.execute(
+    def confirm_email(self, connection: Connection, account_id: str, token: str, now: datetime) -> bool:
+        """Make the address of a followed link the account's, once. False: the account has no such link."""
+        self.hold(connection, account_id)
+        sealed = connection.execute(
             delete(email_changes)
-            .where(email_changes.c.token_hash == digest(token), email_changes.c.expires_at > now)
-            .returning(email_changes.c.account_id, email_changes.c.email_sealed)
-        ).one_or_none()
-        if row is None:
-            return None
-        email = self._cipher.open(row.email_sealed, _context("email-change", row.account_id)).decode()
-        self.set_email(connection, row.account_id, email, verified=True, now=now)
-        return str(row.account_id)
+            .where(
+                email_changes.c.token_hash == digest(token),
+                email_changes.c.account_id == account_id,
+                email_changes.c.expires_at > now,
+            )
+            .returning(email_changes.c.email_sealed)
+        ).scalar_one_or_none()
+        if sealed is None:
+            return False
+        email = self._cipher.open(sealed, _context("email-change", account_id)).decode()
+        self.set_email(connection, account_id, email, verified=True, now=now)
+        return True
 
     def email_pending(self, connection: Connection, account_id: str, now: datetime) -> bool:
         """Return whether a link was sent that can still be followed."""
@@ -281,14 +293,15 @@ class Accounts:
 
     def erase(self, connection: Connection, account_id: str, now: datetime) -> None:
         """Erase name, email, pending links and every identity. The bare account id stays, for the audit."""
-        self._lock(connection, account_id)
+        self.hold(connection, account_id)
         for table in (people, identities, email_changes):
             connection.execute(delete(table).where(table.c.account_id == account_id))
         connection.execute(update(accounts).where(accounts.c.id == account_id).values(status="erased"))
         self._audit.record(connection, action="account.erased", account_id=account_id, now=now)
 
     def _identity(self, connection: Connection, subject: Subject) -> Row[*tuple[Any, ...]] | None:
-        return connection.execute(
+        """Return the identity of a subject. Where a hasty key rotation made two, the older one counts."""
+        rows = connection.execute(
             select(
                 identities.c.id,
                 identities.c.account_id,
@@ -299,7 +312,11 @@ class Accounts:
             .join(accounts, accounts.c.id == identities.c.account_id)
             .outerjoin(people, people.c.account_id == identities.c.account_id)
             .where(identities.c.pseudonym.in_(self._pseudonyms.all(subject)))
-        ).one_or_none()
+            .order_by(identities.c.linked_at)
+        ).all()
+        if len(rows) > 1:
+            log.error("one subject has several identities", identities=[row.id for row in rows])
+        return rows[0] if rows else None
 
     def _create(
         self, connection: Connection, subject: Subject, provider_id: str, profile: Profile, now: datetime
@@ -342,8 +359,11 @@ class Accounts:
         connection.execute(update(people).where(people.c.account_id == account_id).values(updated_at=now, **values))
         self._audit.record(connection, action="person.changed", account_id=account_id, detail={"field": field}, now=now)
 
-    def _lock(self, connection: Connection, account_id: str) -> None:
-        """Hold the account's row, so that two changes of its identities cannot pass each other."""
+    def hold(self, connection: Connection, account_id: str) -> None:
+        """Hold the account's row, so that two changes of it cannot pass each other.
+
+        Raises :class:`AccountClosed` when it is not active.
+        """
         status = connection.execute(
             select(accounts.c.status).where(accounts.c.id == account_id).with_for_update()
         ).scalar_one_or_none()

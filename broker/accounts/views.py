@@ -7,6 +7,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from broker.accounts import changes
+from broker.accounts.service import AccountClosed
 from broker.accounts.visit import AccountPages, SignInFirst, Visit, visit_of
 from broker.signin.sessions import Session
 from broker.web import routes
@@ -45,7 +46,8 @@ def blueprint(pages: AccountPages) -> Blueprint:
             ("POST", "/account/erase", changes.erase),
         ),
     )
-    rooms.register_error_handler(SignInFirst, lambda _: redirect("/signin", code=303))
+    for closed in (SignInFirst, AccountClosed):
+        rooms.register_error_handler(closed, lambda _: redirect("/signin", code=303))
     return rooms
 
 

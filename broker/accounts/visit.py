@@ -7,6 +7,7 @@ from datetime import datetime
 from flask import redirect
 from flask.typing import ResponseReturnValue
 
+from broker.accounts.limits import MailLimit
 from broker.accounts.linking import LinkGoal
 from broker.accounts.service import Accounts
 from broker.audit.service import Audit
@@ -34,6 +35,7 @@ class AccountPages:
     audit: Audit
     database: Database
     browser: Browser
+    mail_limit: MailLimit
     issuer: str
     token_lifetime: int
     clock: Callable[[], datetime]

@@ -1,8 +1,5 @@
 """``vestibule init`` and ``vestibule check-config``."""
 
-import os
-import secrets
-from base64 import urlsafe_b64encode
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -12,32 +9,17 @@ import click
 
 from broker.commands.context import Refusal, with_path
 from broker.settings import load
-from broker.settings.values import KEY_BYTES, is_loopback, issuer_url
+from broker.settings.fresh import FILE_NAME, fresh_keys, write_private
+from broker.settings.values import is_loopback, issuer_url
 
-FILE_NAME = "vestibule.toml"
 _TEMPLATE = files("broker.commands").joinpath("vestibule.toml.in")
-KEYS = ("encryption", "pseudonym", "index", "audit", "cookies")
 
 
-def fresh_key() -> str:
-    """Return a new random key as the settings take it."""
-    return urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("=")
-
-
-def render(issuer: str, listen_port: int = 8000) -> str:
+def render(issuer: str) -> str:
     """Return the text of a configuration that works, with fresh keys."""
-    keys = {name: fresh_key() for name in KEYS}
     host = urlsplit(issuer).hostname
     sender = f"vestibule@{'localhost' if is_loopback(host) else host}"
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        keys, issuer=issuer, port=listen_port, sender=sender
-    )
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a new file that only its owner can read. Raises ``FileExistsError`` rather than replace one."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(fresh_keys(), issuer=issuer, sender=sender)
 
 
 def _issuer(_context: click.Context, _parameter: click.Parameter, value: str) -> str:

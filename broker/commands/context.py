@@ -1,7 +1,5 @@
 """What every command starts from: the settings, the database, the clock, and how it gives up."""
 
-import errno
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -41,21 +39,6 @@ def opened(path: Path) -> Iterator[tuple[Settings, Database]]:
         yield settings, database
     finally:
         database.dispose()
-
-
-def is_free(host: str, port: int) -> bool:
-    """Return whether nothing listens on the port. Raises ``OSError`` for an address that is not this machine's."""
-    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind) as probe:
-        # A port whose last connections are just being closed is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return False
-            raise
-    return True
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from broker.commands.context import Refusal
-from broker.demo.ports import DEFAULT_BASE, LAST_BASE, Addresses
+from broker.demo.addresses import DEFAULT_BASE, LAST_BASE, Addresses
 
 
 @click.command()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from broker.commands.context import Refusal, is_free, opened, with_path
+from broker.commands.context import Refusal, opened, with_path
 from broker.logs import configure
+from broker.ports import is_free
 
 APPLICATION = "broker.app:serve"
 CONFIG_VARIABLE = "VESTIBULE_CONFIG"

@@ -9,8 +9,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from broker.commands.configuration import FILE_NAME, KEYS, fresh_key, write_private
-from broker.demo.ports import Addresses
+from broker.demo.addresses import Addresses
+from broker.settings.fresh import FILE_NAME, fresh_keys, write_private
 from broker.settings.source import PREFIX
 from providers.standins import CONTOSO, EVIDENCE_API, EVIDENCE_SCOPE, FABRIKAM, Registration
 from providers.standins.__main__ import registered
@@ -72,7 +72,7 @@ def _urls(kind: str, addresses: Addresses) -> dict[str, str]:
 
 
 def _render(addresses: Addresses, registrations: tuple[Registration, ...]) -> str:
-    values = {name: fresh_key() for name in KEYS}
+    values = fresh_keys()
     for registration in registrations:
         values[f"{registration.kind}_id"] = registration.client_id
         values[f"{registration.kind}_secret"] = registration.client_secret

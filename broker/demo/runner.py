@@ -10,12 +10,12 @@ from threading import Event
 import click
 import trustme
 
-from broker.commands.configuration import write_private
-from broker.commands.context import is_free
+from broker.demo.addresses import DEFAULT_BASE, LAST_BASE, Addresses
 from broker.demo.configuration import CLIENT_ID, PROVIDERS, callbacks, overrides, prepare
-from broker.demo.ports import DEFAULT_BASE, LAST_BASE, Addresses
 from broker.demo.processes import Child, ChildFailed
+from broker.ports import is_free
 from broker.settings import Settings, load
+from broker.settings.fresh import write_private
 from broker.storage import schema
 from providers.standins import Canary, demo_personas, people
 from providers.standins.server import CA_FILE

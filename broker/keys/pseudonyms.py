@@ -9,18 +9,25 @@ from providers.provider import Subject
 
 
 class Pseudonyms:
-    """Turns a subject into what is kept of it. ``keys`` maps version (``v1``) to 32 bytes."""
+    """Turns a subject into what is kept of it. ``keys`` maps version (``v1``) to 32 bytes.
 
-    def __init__(self, keys: Mapping[str, bytes]) -> None:
+    ``writes`` is the version to write under, the highest unless another is named: a new key must be readable by
+    every process before the first one writes under it. Raises ``ValueError`` for a version that is not there.
+    """
+
+    def __init__(self, keys: Mapping[str, bytes], writes: str | None = None) -> None:
         self._keys = newest_first(keys)
+        self._writes = next(iter(self._keys)) if writes is None else writes
+        if self._writes not in self._keys:
+            raise ValueError("the pseudonym key to write under is not among the keys")
 
     def current(self, subject: Subject) -> str:
-        """Return the pseudonym to write: ``v2:`` and 64 hex digits, under the highest key version."""
-        return self.all(subject)[0]
+        """Return the pseudonym to write: ``v2:`` and 64 hex digits."""
+        return f"{self._writes}:{_mac(self._keys[self._writes], _message(subject))}"
 
     def all(self, subject: Subject) -> tuple[str, ...]:
         """Return every pseudonym the subject may have been written under, the newest first."""
-        message = b"".join(_framed(part) for part in (subject.issuer, subject.tenant, subject.id))
+        message = _message(subject)
         return tuple(f"{version}:{_mac(key, message)}" for version, key in self._keys.items())
 
 
@@ -37,6 +44,10 @@ class BlindIndex:
         # Case folding can undo normalisation (Unicode Standard 3.13, D147), so it is done on both sides.
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
         return _mac(self._key, folded.encode())
+
+
+def _message(subject: Subject) -> bytes:
+    return b"".join(_framed(part) for part in (subject.issuer, subject.tenant, subject.id))
 
 
 def _framed(part: str) -> bytes:

@@ -6,6 +6,7 @@ add`` is read from the database each time, so that disabling it holds at once, e
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from broker.settings import ClientSettings, Settings
 from broker.signin.policy import ClientRule
 from broker.storage.database import Database
 from claims.evidence import Binding, Strength
+
+# RFC 6749 appendix A.1, without the space; and no database is asked for what cannot be one.
+_CLIENT_ID = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,8 @@ class Clients:
 
     def get(self, client_id: str) -> Client | None:
         """Return the client if it exists and is enabled: at most one statement."""
+        if not _CLIENT_ID.fullmatch(client_id):
+            return None
         client = self._configured.get(client_id)
         if client is None:
             with self._database.read() as connection:

@@ -5,6 +5,7 @@ session is reused, and once more when the code is redeemed.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -20,7 +21,7 @@ from broker.signin.gate import unavailable
 from broker.signin.goals import Landing, Preview, SignedIn
 from broker.signin.opening import Opening
 from broker.signin.policy import Policy
-from broker.signin.sessions import Session
+from broker.signin.sessions import Session, codes_index
 from broker.signin.transactions import Transaction
 from broker.storage.sealed import Entry
 from broker.web.errors import BrokerError
@@ -28,6 +29,15 @@ from claims.decision import Purpose, Reason, Requirement
 from claims.evidence import Binding
 from claims.vocabulary import ACR_MFA_ENROLLED
 from providers.provider import Ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A code on its way: the redirect, the code's store entry, and its place among the codes of its session."""
+
+    location: str
+    entry: Entry
+    index: tuple[str, str, int]
 
 
 class RegistryGoal:
@@ -70,6 +80,13 @@ class RegistryGoal:
 
     def requirement(self, transaction: Transaction, provider_id: str, now: datetime) -> Requirement:
         request = _request(transaction)
+        client = self._client(request)
+        if not client.allows(provider_id):
+            raise unavailable(provider_id)
+        demand = request.demand(transaction.started_at)
+        return self._policy.requirement(Purpose.SIGN_IN, now, rule=client.rule, demand=demand)
+
+    def _client(self, request: AuthorizationRequest) -> Client:
         client = self._clients.get(request.client_id)
         if client is None or not client.check_redirect_uri(request.redirect_uri):
             raise BrokerError(
@@ -79,10 +96,7 @@ class RegistryGoal:
                 next_step="Ask the people who run it.",
                 detail="client gone while the user was away",
             )
-        if not client.allows(provider_id):
-            raise unavailable(provider_id)
-        demand = request.demand(transaction.started_at)
-        return self._policy.requirement(Purpose.SIGN_IN, now, rule=client.rule, demand=demand)
+        return client
 
     def finish(self, connection: Connection, signed_in: SignedIn) -> Landing:
         request = _request(signed_in.transaction)
@@ -95,17 +109,17 @@ class RegistryGoal:
                 next_step="Go back to it and sign out there first, or sign in with the account it knows.",
                 detail="sub of the request is not the account's",
             )
-        location, entry = self.answer(request, opened.session)
+        answer = self.answer(request, opened.session)
         return Landing(
-            location=location,
-            put=[opened.entry, entry],
+            location=answer.location,
+            put=[opened.entry, answer.entry],
             delete=opened.replaces,
-            index=[opened.index],
+            index=[opened.index, answer.index],
             session_token=opened.token,
         )
 
-    def answer(self, request: AuthorizationRequest, session: Session) -> tuple[str, Entry]:
-        """Return the redirect that carries a new code, and the code's entry for the store."""
+    def answer(self, request: AuthorizationRequest, session: Session) -> Answer:
+        """Return the redirect that carries a new code, and what the store must keep for it."""
         handle = new_code()
         code = Code(
             client_id=request.client_id,
@@ -125,10 +139,12 @@ class RegistryGoal:
             grant=grant_of(handle),
         )
         location = with_parameters(request.redirect_uri, {"code": handle, "state": request.state, "iss": self._issuer})
-        return location, self._codes.entry(handle, code)
+        entry = self._codes.entry(handle, code)
+        return Answer(location=location, entry=entry, index=(codes_index(session.sid), entry[0], entry[2]))
 
     def back(self, transaction: Transaction) -> str | None:
         request = _request(transaction)
+        self._client(request)
         return error_redirect(request.redirect_uri, request.state, self._issuer, _given_up(transaction.refused))
 
 

@@ -79,6 +79,7 @@ class Redeemer:
             client_id=client.client_id,
             account_id=code.account_id,
             identity_id=code.identity_id,
+            provider_id=code.provider_id,
             scope=code.scope,
             userinfo_claims=code.userinfo_claims,
             expires_at=int(now.timestamp()) + self._access_tokens.lifetime,

@@ -23,7 +23,6 @@ from broker.signin.sessions import revocation_key
 from broker.storage.store import ShortLived
 
 PREFIX = "vat_"
-_CONTEXT = "access-token"
 ALGORITHMS = ("RS256", "ES256")
 MAX_HINT_LENGTH = 8192
 
@@ -37,6 +36,7 @@ class AccessToken:
     client_id: str
     account_id: str
     identity_id: str
+    provider_id: str
     scope: tuple[str, ...]
     userinfo_claims: tuple[str, ...]
     expires_at: int
@@ -56,14 +56,16 @@ class AccessToken:
 class AccessTokens:
     """Seals, reads and ends access tokens."""
 
-    def __init__(self, cipher: FieldCipher, store: ShortLived, lifetime: int) -> None:
+    def __init__(self, cipher: FieldCipher, store: ShortLived, lifetime: int, epoch: str = "") -> None:
+        """``epoch`` sets tokens apart from those of another time: a store that forgets its marks needs a new one."""
         self._cipher = cipher
         self._store = store
+        self._context = f"access-token:{epoch}"
         self.lifetime = lifetime
 
     def seal(self, token: AccessToken) -> str:
         """Return the token as the registry carries it."""
-        sealed = self._cipher.seal(json.dumps(asdict(token)).encode(), _CONTEXT)
+        sealed = self._cipher.seal(json.dumps(asdict(token)).encode(), self._context)
         return PREFIX + base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def read(self, text: str, now: datetime) -> AccessToken | None:
@@ -84,7 +86,7 @@ class AccessTokens:
         body = text.removeprefix(PREFIX)
         try:
             sealed = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
-            record = json.loads(self._cipher.open(sealed, _CONTEXT))
+            record = json.loads(self._cipher.open(sealed, self._context))
         except (binascii.Error, ValueError, Undecryptable):
             return None
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
@@ -130,9 +132,10 @@ class IdTokens:
         if len(token) > MAX_HINT_LENGTH:
             return None
         try:
-            kid = jws.extract_compact(token.encode()).headers().get("kid")
-            key = next((each for each in self._keys.verifying(now) if each.kid == kid), None)
-            if key is None:
+            header = jws.extract_compact(token.encode()).headers()
+            key = next((each for each in self._keys.verifying(now) if each.kid == header.get("kid")), None)
+            # We never demand an extension (RFC 7515 section 4.1.11), so a token that does is not ours.
+            if key is None or "crit" in header:
                 return None
             claims = jwt.decode(token, key.key, algorithms=[key.alg]).claims
         except (JoseError, ValueError):

@@ -107,21 +107,13 @@ def browser_blueprint(endpoints: Endpoints) -> Blueprint:
             )
         except Refused as refused:
             return redirect(error_redirect(refused.redirect_uri, refused.state, endpoints.issuer, refused.error))
-        session = endpoints.sessions.find(endpoints.browser.session_cookie(), now)
+        cookie = endpoints.browser.session_cookie()
+        session = endpoints.sessions.find(cookie, now)
         verdict = _judge(endpoints, client, asked, session, now)
-        if session is not None and verdict is not None and verdict.satisfied:
-            location, entry = endpoints.goal.answer(asked, session)
-            with endpoints.database.begin() as connection:
-                endpoints.audit.record(
-                    connection,
-                    action="signin.reused",
-                    account_id=session.account_id,
-                    client_id=client.client_id,
-                    provider_id=session.provider_id,
-                    now=now,
-                )
-                endpoints.store.commit(put=[entry])
-            return redirect(location)
+        if cookie is not None and session is not None and verdict is not None and verdict.satisfied:
+            location = _reuse(endpoints, asked, cookie, session, now)
+            if location is not None:
+                return redirect(location)
         if "none" in asked.prompt:
             error = _silent_error(verdict)
             return redirect(error_redirect(asked.redirect_uri, asked.state, endpoints.issuer, error))
@@ -133,6 +125,26 @@ def browser_blueprint(endpoints: Endpoints) -> Blueprint:
         return response
 
     return blueprint
+
+
+def _reuse(
+    endpoints: Endpoints, asked: AuthorizationRequest, cookie: str, session: Session, now: datetime
+) -> str | None:
+    """Return the redirect with a code for a live session, or none if it ended in this very moment."""
+    answer = endpoints.goal.answer(asked, session)
+    key, entry = endpoints.sessions.unchanged(cookie, session, now)
+    if not endpoints.store.commit(take=[key], put=[entry, answer.entry], index=[answer.index]):
+        return None
+    with endpoints.database.begin() as connection:
+        endpoints.audit.record(
+            connection,
+            action="signin.reused",
+            account_id=session.account_id,
+            client_id=asked.client_id,
+            provider_id=session.provider_id,
+            now=now,
+        )
+    return answer.location
 
 
 def _judge(
@@ -168,9 +180,10 @@ class _Bearer(BearerTokenValidator):  # type: ignore[misc]  # Authlib has no typ
 
     def authenticate_token(self, token_string: str) -> AccessToken | None:
         token = self._endpoints.access_tokens.read(token_string, self._endpoints.clock())
-        if token is None or self._endpoints.clients.get(token.client_id) is None:
+        if token is None or token.provider_id not in self._endpoints.providers:
             return None
-        return token
+        client = self._endpoints.clients.get(token.client_id)
+        return token if client is not None and client.allows(token.provider_id) else None
 
 
 def api_blueprint(endpoints: Endpoints) -> Blueprint:

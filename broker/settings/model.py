@@ -71,9 +71,21 @@ class SecretSettings(Section):
 
     encryption: dict[KeyVersion, Key] = Field(min_length=1, description='a table of keys by version, such as v1 = "…"')
     pseudonym: dict[KeyVersion, Key] = Field(min_length=1, description='a table of keys by version, such as v1 = "…"')
+    pseudonym_writes: KeyVersion | None = Field(
+        default=None,
+        validate_default=True,
+        description="a version of secrets.pseudonym: the old one until every host has the new; the newest if left out",
+    )
     index: Key
     audit: Key
     cookies: Key
+
+    @field_validator("pseudonym_writes")
+    @classmethod
+    def _is_a_version(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and "pseudonym" in info.data and value not in info.data["pseudonym"]:
+            raise ValueError("is not a version of secrets.pseudonym")
+        return value
 
     @field_validator("encryption", "pseudonym", "index", "audit", "cookies")
     @classmethod

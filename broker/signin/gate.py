@@ -157,13 +157,13 @@ class Gate:
                 # Last, and in one step: the transaction ends, and what it leads to appears. A second finisher
                 # finds it gone, and the database forgets what it was about to write.
                 ended = self._store.commit(
-                    take=[self._transactions.key(transaction)],
+                    take=[self._transactions.key(transaction), *landing.take],
                     put=landing.put,
                     delete=landing.delete,
                     index=landing.index,
                 )
                 if not ended:
-                    raise expired("transaction already finished")
+                    raise expired("transaction already finished, or its session ended")
         except AccountClosed as closed:
             raise BrokerError(
                 status=403,

@@ -53,9 +53,13 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
-    """Where the user goes next, and what the store must take in the same step that ends the transaction."""
+    """Where the user goes next, and what the store must do in the same step that ends the transaction.
+
+    ``take`` are keys that must be there, or nothing happens.
+    """
 
     location: str
+    take: Sequence[str] = ()
     put: Sequence[Entry] = ()
     delete: Sequence[str] = ()
     index: Sequence[tuple[str, str, int]] = ()

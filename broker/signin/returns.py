@@ -17,6 +17,8 @@ from broker.web.errors import BrokerError
 from providers.provider import Return
 
 RELAY_LIFETIME = timedelta(minutes=1)
+# The host that opens a relay may be a little behind the one that sealed it.
+CLOCK_TOLERANCE = timedelta(seconds=30)
 MAX_LENGTH = 4096
 # What providers send back. Anything else (session_state, scope, ...) is of no use and not carried along.
 PARAMETERS = frozenset({"code", "state", "error", "error_subcode", "error_description", "client_info", "iss"})
@@ -56,7 +58,8 @@ class Relay:
             )
         except (binascii.Error, ValueError, Undecryptable) as error:
             raise _bad("relay not sealed by us") from error
-        if not 0 <= now.timestamp() - record["at"] <= RELAY_LIFETIME.total_seconds():
+        age = timedelta(seconds=now.timestamp() - record["at"])
+        if not -CLOCK_TOLERANCE <= age <= RELAY_LIFETIME:
             raise _bad("relay too old")
         return Return(method="POST", parameters=record["parameters"])
 

@@ -15,6 +15,8 @@ from broker.storage.store import ShortLived
 from claims.evidence import Authentication, dump, load
 
 COOKIE = "vestibule"
+# Seconds: a code that is being redeemed while its session ends still becomes a token; the mark outlives that one too.
+REDEMPTION_GRACE = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,26 +96,38 @@ class Sessions:
         return sorted(live, key=lambda session: session.started_at, reverse=True)
 
     def end(self, session: Session, token_lifetime: int) -> None:
-        """End a session now; its access tokens, which live ``token_lifetime`` seconds at most, end with it."""
+        """End a session now, with its codes and its access tokens, which live ``token_lifetime`` seconds at most."""
         self._store.commit(
             delete=[self._records.key_of_digest(session.key)],
-            put=[(revocation_key(session.sid), b"1", token_lifetime)],
+            put=[(revocation_key(session.sid), b"1", token_lifetime + REDEMPTION_GRACE)],
             unindex=[(_index(session.account_id), session.key)],
         )
+        # Without the session no further code can be made, so these are all there are.
+        self._store.delete(*self._store.members(codes_index(session.sid)))
+
+    def unchanged(self, token: str, session: Session, now: datetime) -> tuple[str, Entry]:
+        """Return the session's key and entry: taken and put in one commit, they make it fail if the session ended."""
+        entry, _ = self.entries(token, session, now)
+        return entry[0], entry
 
     def replaced(self, token: str | None) -> list[str]:
         """Return the store keys to delete when a new session takes the place of this cookie's."""
         return [self._records.key(token)] if token else []
 
     def without_offer(self, token: str, session: Session, now: datetime) -> None:
-        """Store the session without its offer, which its owner has answered."""
-        entry, index = self.entries(token, replace(session, offer=None), now)
-        self._store.commit(put=[entry], index=[index])
+        """Store the session without its offer, which its owner has answered. One that ended stays ended."""
+        key, entry = self.unchanged(token, replace(session, offer=None), now)
+        self._store.commit(take=[key], put=[entry])
 
 
 def revocation_key(sid: str) -> str:
     """Return the store key that says every access token of this session, or of this grant, has ended."""
     return f"revoked:{digest(sid)}"
+
+
+def codes_index(sid: str) -> str:
+    """Return the index of the store keys of the codes that a session has led to."""
+    return f"codes:{digest(sid)}"
 
 
 def _index(account_id: str) -> str:

@@ -4,7 +4,9 @@ from broker.storage.memory import MemoryStore
 from broker.storage.redis_store import RedisStore
 from broker.storage.shortlived import ShortLived, StoreFull, StoreUnavailable
 
-__all__ = ["MemoryStore", "RedisStore", "ShortLived", "StoreFull", "StoreUnavailable", "open_store"]
+MEMORY_URL = "memory://"
+
+__all__ = ["MEMORY_URL", "MemoryStore", "RedisStore", "ShortLived", "StoreFull", "StoreUnavailable", "open_store"]
 
 
 def open_store(url: str) -> ShortLived:
@@ -12,7 +14,7 @@ def open_store(url: str) -> ShortLived:
 
     Raises :class:`ValueError` for any other address. Nothing is connected before the first use.
     """
-    if url == "memory://":
+    if url == MEMORY_URL:
         return MemoryStore()
     if url.startswith(("redis://", "rediss://", "unix://")):
         return RedisStore(url)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from flask import Blueprint, Flask, url_for
+from flask import Blueprint, Flask
 from jinja2 import StrictUndefined
 from markupsafe import Markup
 
@@ -23,7 +23,7 @@ def init(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     versions = {path.name: sha256(path.read_bytes()).hexdigest()[:12] for path in (_HERE / "static").iterdir()}
-    app.jinja_env.globals["asset"] = lambda name: url_for("web.static", filename=name, v=versions[name])
+    app.jinja_env.globals["asset"] = lambda name: f"/assets/{name}?v={versions[name]}"
     app.jinja_env.globals["what_it_proves"] = what_it_proves
     app.jinja_env.filters["stamp"] = stamp
     app.jinja_env.filters["typeset"] = typeset

@@ -138,14 +138,12 @@ def test_a_new_address_counts_only_once_its_link_is_followed(world: World, tmp_p
     (message,) = mails(world, tmp_path)
     assert message["To"] == "ada@elsewhere.example"
     link_url = link_in(message)
-    anybody = world.visitor()
-    shown = anybody.get(link_url)
-    assert shown.status_code == 200
+    assert visitor.get(link_url).status_code == 200
     assert "ada@elsewhere.example" not in visitor.get("/account").text, "opening the link is not enough"
     token = link_url.partition("token=")[2]
-    assert anybody.submit("/account/email/confirm", {"token": token}, page=link_url).status_code == 200
+    assert visitor.submit("/account/email/confirm", {"token": token}, page=link_url).status_code == 200
     assert "ada@elsewhere.example" in visitor.get("/account").text
-    used = anybody.submit("/account/email/confirm", {"token": token}, page=link_url)
+    used = visitor.submit("/account/email/confirm", {"token": token}, page=link_url)
     assert used.status_code == 400
 
 
@@ -159,7 +157,7 @@ def test_a_newer_request_replaces_an_older_link_and_links_expire(world: World, t
     for message, moved in ((first, timedelta(0)), (second, timedelta(hours=2, seconds=1))):
         world.clock.move(moved)
         url = link_in(message)
-        gone = world.visitor().submit("/account/email/confirm", {"token": url.partition("token=")[2]}, page=url)
+        gone = visitor.submit("/account/email/confirm", {"token": url.partition("token=")[2]}, page=url)
         assert gone.status_code == 400
     world.parts.worker.run_once()
     with world.parts.database.read() as connection:

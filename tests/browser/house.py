@@ -11,12 +11,12 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, expect
 from werkzeug.serving import make_server
 
 from broker.demo.registry import create_registry
 from providers.standins import Standins
-from tests.chromium import DESK, PHONE, check_page, complaints
+from tests.chromium import DESK, PHONE, Scheme, check_page, complaints
 from tests.world import World, running
 
 # What Chromium says of any answer of 400 or more; the tests say which those are.
@@ -172,12 +172,11 @@ class Person:
         self.pick("2fa-true")
         self.heading(f"Welcome, {name}")
 
-    def check(self, name: str, *viewports: ViewportSize) -> None:
-        """Hold the page against axe: phone and desktop, light and dark. ``name`` says which page it is."""
-        del name
-        for viewport in viewports or (PHONE, DESK):
-            check_page(self.page, viewport, "light")
-            check_page(self.page, viewport, "dark")
+    def check(self, *schemes: Scheme) -> None:
+        """Hold the page that is open against axe: on a phone and on a desktop, light and dark."""
+        for viewport in (PHONE, DESK):
+            for scheme in schemes or ("light", "dark"):
+                check_page(self.page, viewport, scheme)
 
 
 def origin(url: str) -> str:

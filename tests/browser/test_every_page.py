@@ -11,33 +11,34 @@ ESSENTIAL = '{"id_token":{"acr":{"essential":true,"values":["https://refeds.org/
 
 def test_axe_finds_nothing_between_the_registry_and_back(person: Person) -> None:
     person.page.goto(person.house.registry)
-    person.check("registry")
+    person.check()
     person.begin()
-    person.check("chooser")
+    person.check()
     person.choose("Microsoft")
+    # The stand-ins leave the page's colour to the browser, and axe takes that for white even when it is dark.
     person.heading("Who are you?")
-    person.check("stand-in")
+    person.check("light")
     person.pick("msa-mfa")
     expect(person.button("Approve")).to_be_visible()
-    person.check("second-factor")
+    person.check("light")
     person.approve()
     person.arrive("msa-mfa")
-    person.check("registry-signed-in")
+    person.check()
 
 
 def test_axe_finds_nothing_where_a_choice_is_not_open_or_nothing_is_found(person: Person) -> None:
     person.page.goto(f"{person.house.registry}/login?claims={ESSENTIAL}")
     person.heading("Sign in to Example Registry")
-    person.check("chooser-with-one-off")
+    person.check()
     person.link("Cancel and go back").click()
     person.heading("You are not signed in")
-    person.check("registry-error")
+    person.check()
     person.open("/signin/of-somebody-else")
     person.heading("This request does not add up")
-    person.check("error")
+    person.check()
     person.open("/nothing-here")
     person.heading("There is nothing here")
-    person.check("not-found")
+    person.check()
 
 
 def test_axe_finds_nothing_on_refusals(person: Person) -> None:
@@ -46,19 +47,19 @@ def test_axe_finds_nothing_on_refusals(person: Person) -> None:
     for _ in range(2):
         person.pick("msa-nomfa")
     person.heading("Two-step verification was not used")
-    person.check("refused")
+    person.check()
     person.choose("Work account")
     person.pick("entra-blocked")
     person.heading("Your organisation’s rules stopped this sign-in")
-    person.check("refused-with-codes")
+    person.check()
 
 
 def test_axe_finds_nothing_on_the_account_pages(person: Person, somebody: Callable[..., Person]) -> None:
     person.open("/")
-    person.check("home")
+    person.check()
     person.sign_in_with_github()
     person.open("/account")
-    person.check("account")
+    person.check()
     person.page.get_by_label("Name", exact=True).fill("Ada Lovelace")
     person.button("Save name").click()
     expect(person.page.get_by_role("status")).to_be_visible()
@@ -68,13 +69,13 @@ def test_axe_finds_nothing_on_the_account_pages(person: Person, somebody: Callab
     later.button("Link GitHub").click()
     later.pick("gh-same-email")
     expect(later.page.get_by_role("status")).to_be_visible()
-    later.check("account-with-offer-notice-and-two-of-all")
+    later.check()
     later.open("/account/erase")
-    later.check("erase")
+    later.check()
     later.page.get_by_label("Yes, erase my account for good").check()
     later.button("Erase my account").click()
     later.heading("Your account is erased")
-    later.check("erased")
+    later.check()
 
 
 def test_axe_finds_nothing_on_the_page_that_leads_to_a_provider(person: Person) -> None:
@@ -85,7 +86,7 @@ def test_axe_finds_nothing_on_the_page_that_leads_to_a_provider(person: Person) 
     person.context.route(away, lambda route: route.fulfill(status=204))
     person.button("Link Work account").click()
     person.heading("On to Work account")
-    person.check("leave")
+    person.check()
     person.context.unroute(away)
     person.link("Continue to Work account").click()
     person.heading("Who are you?")
@@ -99,23 +100,23 @@ def test_axe_finds_nothing_where_an_email_is_confirmed_and_after_signing_out(per
     expect(person.page.get_by_role("status")).to_be_visible()
     person.page.goto(person.house.mailed_link("ada@elsewhere.example"))
     person.heading("Confirm your new email")
-    person.check("email-confirm")
+    person.check()
     person.button("Confirm this email").click()
     person.heading("Your email is confirmed")
-    person.check("email-confirmed")
+    person.check()
     person.open("/account")
     person.button("Sign out").click()
     person.heading("You are signed out")
-    person.check("signed-out")
+    person.check()
 
 
 def test_axe_finds_nothing_on_the_pages_of_a_probe(person: Person) -> None:
     world = person.house.world
     person.open(f"/probe/{world.parts.proofs.start_probe('entra', world.clock())}")
     person.heading("Sign in to a probe")
-    person.check("probe-chooser")
+    person.check()
     person.choose("Work account")
     person.pick("entra-mfa")
     person.approve()
     person.heading("The evidence came")
-    person.check("probe-done")
+    person.check()

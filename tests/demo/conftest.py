@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 import pytest
 import requests
 
-from broker.demo.ports import Addresses
+from broker.demo.addresses import Addresses
 from providers.standins import browser as upstream
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from broker.demo.ports import LAST_BASE, Addresses
+from broker.demo.addresses import LAST_BASE, Addresses
 from tests.demo.conftest import READY_SECONDS, ROOT, TIMEOUT, Demo, free_base, running, started, title
 
 REFEDS_MFA = "https://refeds.org/profile/mfa"

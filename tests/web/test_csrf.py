@@ -63,7 +63,5 @@ def test_t10_over_https_a_form_must_come_from_our_origin(make_app: MakeApp, refe
     headers = {"Referer": referrer} if referrer else {}
     response = client.post("/change", base_url=PUBLIC, data={"csrf_token": token}, headers=headers)
     assert response.status_code == 400
-    own = client.post(
-        "/change", base_url=PUBLIC, data={"csrf_token": token}, headers={"Referer": f"{PUBLIC}/account"}
-    )
+    own = client.post("/change", base_url=PUBLIC, data={"csrf_token": token}, headers={"Referer": f"{PUBLIC}/account"})
     assert own.status_code == 200

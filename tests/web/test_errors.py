@@ -31,9 +31,7 @@ def test_a_broker_error_shows_its_sentence_and_the_next_step(client: FlaskClient
     assert '<a class="button primary" href="/signin">Choose another</a>' in response.text
 
 
-def test_the_detail_of_an_error_is_for_the_log_alone(
-    client: FlaskClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_detail_of_an_error_is_for_the_log_alone(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "broker.web")
     page = client.get("/refuse").text
     assert "provider=github" not in page
@@ -161,9 +159,7 @@ def test_a_defect_of_an_api_endpoint_is_json(client: FlaskClient) -> None:
         ("text/html, application/json", "text/html"),
     ],
 )
-def test_a_program_gets_json_where_it_prefers_it(
-    client: FlaskClient, accept: str | None, mimetype: str
-) -> None:
+def test_a_program_gets_json_where_it_prefers_it(client: FlaskClient, accept: str | None, mimetype: str) -> None:
     response = client.get("/nowhere", headers={"Accept": accept} if accept else {})
     assert response.mimetype == mimetype
 

@@ -98,9 +98,7 @@ def test_every_heading_follows_the_one_above(page: Page) -> None:
 def test_no_page_has_a_script_or_a_style_of_its_own(page: Page) -> None:
     assert not page.named("script")
     assert not page.named("style")
-    inline = {
-        name for tag in page.tags for name in tag.attributes if name == "style" or name.startswith("on")
-    }
+    inline = {name for tag in page.tags for name in tag.attributes if name == "style" or name.startswith("on")}
     assert inline == set()
 
 
@@ -125,9 +123,7 @@ def test_every_field_has_a_label_and_no_id_occurs_twice(page: Page) -> None:
     labelled = {tag.attributes["for"] for tag in page.named("label")}
     shown = [tag for tag in page.named("input") if tag.attributes.get("type") != "hidden"]
     assert {tag.attributes["id"] for tag in shown} == labelled
-    pointed = {
-        tag.attributes.get("aria-labelledby") or tag.attributes.get("aria-describedby") for tag in page.tags
-    }
+    pointed = {tag.attributes.get("aria-labelledby") or tag.attributes.get("aria-describedby") for tag in page.tags}
     assert pointed - {None} <= set(ids)
 
 

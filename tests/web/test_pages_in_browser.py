@@ -43,9 +43,7 @@ def tab(chromium: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("scheme, viewport", [("light", SMALL), ("dark", DESK)], ids=["light", "dark"])
 @pytest.mark.parametrize("name", sorted(PAGES))
-def test_axe_finds_nothing_on_the_page(
-    tab: Page, site: str, name: str, scheme: Scheme, viewport: ViewportSize
-) -> None:
+def test_axe_finds_nothing_on_the_page(tab: Page, site: str, name: str, scheme: Scheme, viewport: ViewportSize) -> None:
     heard = complaints(tab.context)
     tab.goto(f"{site}/page/{name}")
     check_page(tab, viewport, scheme)

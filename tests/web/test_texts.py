@@ -77,18 +77,14 @@ def test_a_weak_sign_in_links_where_the_second_factor_is_turned_on(
 
 
 @pytest.mark.parametrize("provider, expected", SET_UP)
-def test_a_missing_second_factor_links_where_it_is_set_up(
-    provider: NamedProvider, expected: list[str]
-) -> None:
+def test_a_missing_second_factor_links_where_it_is_set_up(provider: NamedProvider, expected: list[str]) -> None:
     assert urls(explain_fault(Fault.MFA_SETUP_REQUIRED, provider)) == expected
 
 
 def test_an_unverified_email_links_to_the_email_settings_of_that_server() -> None:
     assert urls(explain_fault(Fault.EMAIL_UNVERIFIED, GITHUB)) == ["https://github.com/settings/emails"]
     corporate = replace(GITHUB, set_up_url="https://git.corp.example/settings/security")
-    assert urls(explain_fault(Fault.EMAIL_UNVERIFIED, corporate)) == [
-        "https://git.corp.example/settings/emails"
-    ]
+    assert urls(explain_fault(Fault.EMAIL_UNVERIFIED, corporate)) == ["https://git.corp.example/settings/emails"]
     assert urls(explain_fault(Fault.EMAIL_UNVERIFIED, replace(GITHUB, set_up_url=None))) == [
         "https://github.com/settings/emails"
     ]
