@@ -112,7 +112,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     # Storage and keys
     database = Database(settings.database.url)
     store = open_store(settings.store.url)
-    cipher = FieldCipher(settings.secrets.encryption_keys())
+    cipher = FieldCipher(settings.secrets.encryption_keys(), settings.secrets.encryption_writes)
     keys = SigningKeys(database, cipher, ALGORITHMS)
     audit = Audit(database, settings.secrets.audit_key())
     outbox = Outbox(database, cipher, open_mailer(settings.mail.url, settings.mail.sender))

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from broker.commands.audit import audit
 from broker.commands.clients import clients
-from broker.commands.configuration import FILE_NAME, check_config, init
+from broker.commands.configuration import check_config, init
 from broker.commands.context import UPGRADE, Refusal
 from broker.commands.database import db
 from broker.commands.demo import demo
@@ -16,6 +16,7 @@ from broker.commands.keys import keys
 from broker.commands.providers import probe, providers
 from broker.commands.serve import CONFIG_VARIABLE, serve
 from broker.settings import SettingsError
+from broker.settings.fresh import FILE_NAME
 
 DEFAULT_CONFIG = Path("config") / FILE_NAME
 

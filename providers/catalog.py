@@ -212,9 +212,11 @@ ProviderSettings = Annotated[
 def fingerprint(settings: CommonSettings) -> str:
     """Return 64 hex digits that change with everything that could change what the provider proves.
 
-    The secret has no part in it: renewing one proves nothing anew, and nothing of it may be kept.
+    The secret has no part in it: renewing one proves nothing anew, and nothing of it may be kept. Nor have Entra's
+    tenants: what one sign-in proves is the registration, and another tenant must not shut out those there are.
     """
-    proven = settings.model_dump(mode="json", exclude={"name", "enabled", "client_secret", "insecure_allow_unproven"})
+    unproven = {"name", "enabled", "client_secret", "insecure_allow_unproven", "tenants"}
+    proven = settings.model_dump(mode="json", exclude=unproven)
     return hashlib.sha256(json.dumps(proven, sort_keys=True).encode()).hexdigest()
 
 

@@ -10,6 +10,8 @@ from broker.commands.context import opened, table, utc_now, with_path
 from broker.keys.cipher import FieldCipher
 from broker.keys.signing import SigningKeys
 from broker.oidc.tokens import ALGORITHMS
+from broker.settings import Settings
+from broker.storage.database import Database
 
 # Registries may keep our JWKS for long, and tokens live for an hour at most; a day covers both.
 PUBLISH_FOR = timedelta(days=1)
@@ -27,7 +29,7 @@ def list_keys(path: Path) -> None:
     """Show every signing key and its state."""
     with opened(path) as (settings, database):
         now = utc_now()
-        found = SigningKeys(database, FieldCipher(settings.secrets.encryption_keys()), ALGORITHMS).list(now)
+        found = _keys(settings, database).list(now)
     if not found:
         click.echo("There is no key yet. vestibule serve makes the first.")
         return
@@ -47,13 +49,18 @@ def rotate(path: Path, alg: str | None, at_once: bool) -> None:
     publish_for, overlap = (timedelta(0), timedelta(0)) if at_once else (PUBLISH_FOR, OVERLAP)
     with opened(path) as (settings, database):
         now = utc_now()
-        signing = SigningKeys(database, FieldCipher(settings.secrets.encryption_keys()), ALGORITHMS)
+        signing = _keys(settings, database)
         audit = Audit(database, settings.secrets.audit_key())
         for each in [alg] if alg else ALGORITHMS:
             kid = signing.rotate(each, now, publish_for, overlap)
             with database.begin() as connection:
                 audit.record(connection, action="key.rotated", detail={"kid": kid, "kind": each}, now=now)
             click.echo(f"{each}: {kid} is published, and signs from {_day(now + publish_for)}.")
+
+
+def _keys(settings: Settings, database: Database) -> SigningKeys:
+    cipher = FieldCipher(settings.secrets.encryption_keys(), settings.secrets.encryption_writes)
+    return SigningKeys(database, cipher, ALGORITHMS)
 
 
 def _day(moment: datetime | None) -> str:

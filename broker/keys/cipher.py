@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from broker.keys.versions import newest_first
+from broker.keys.versions import newest_first, writing_version
 
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -17,15 +17,16 @@ class Undecryptable(Exception):
 
 
 class FieldCipher:
-    """Seals under the highest key version, opens under any.
+    """Seals under one key version, opens under any.
 
-    ``keys`` maps version (``v1``) to 32 bytes; :class:`ValueError` otherwise. A ``context`` says where the
+    ``keys`` maps version (``v1``) to 32 bytes; :class:`ValueError` otherwise. ``writes`` as in
+    :func:`~broker.keys.versions.writing_version`. A ``context`` says where the
     field lives (``people.email:<account id>``), so that a sealed value moved elsewhere does not open there.
     """
 
-    def __init__(self, keys: Mapping[str, bytes]) -> None:
+    def __init__(self, keys: Mapping[str, bytes], writes: str | None = None) -> None:
         ordered = newest_first(keys)
-        self._current = next(iter(ordered))
+        self._current = writing_version(keys, writes)
         self._ciphers = {version.encode(): AESGCM(key) for version, key in ordered.items()}
 
     def seal(self, plaintext: bytes, context: str) -> bytes:

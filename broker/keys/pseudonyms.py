@@ -4,22 +4,19 @@ import hmac
 import unicodedata
 from collections.abc import Mapping
 
-from broker.keys.versions import KEY_BYTES, newest_first
+from broker.keys.versions import KEY_BYTES, newest_first, writing_version
 from providers.provider import Subject
 
 
 class Pseudonyms:
     """Turns a subject into what is kept of it. ``keys`` maps version (``v1``) to 32 bytes.
 
-    ``writes`` is the version to write under, the highest unless another is named: a new key must be readable by
-    every process before the first one writes under it. Raises ``ValueError`` for a version that is not there.
+    ``writes`` as in :func:`~broker.keys.versions.writing_version`.
     """
 
     def __init__(self, keys: Mapping[str, bytes], writes: str | None = None) -> None:
         self._keys = newest_first(keys)
-        self._writes = next(iter(self._keys)) if writes is None else writes
-        if self._writes not in self._keys:
-            raise ValueError("the pseudonym key to write under is not among the keys")
+        self._writes = writing_version(keys, writes)
 
     def current(self, subject: Subject) -> str:
         """Return the pseudonym to write: ``v2:`` and 64 hex digits."""

@@ -24,3 +24,14 @@ def newest_first(keys: Mapping[str, bytes]) -> dict[str, bytes]:
             raise ValueError(f"key {version} is {len(key)} bytes, not {KEY_BYTES}")
         numbered[int(match[1])] = version
     return {numbered[number]: keys[numbered[number]] for number in sorted(numbered, reverse=True)}
+
+
+def writing_version(keys: Mapping[str, bytes], named: str | None) -> str:
+    """Return the version to write under: the highest, unless another is named.
+
+    A new key must be readable by every process before the first one writes under it, so for a time the old one is
+    named. Raises :class:`ValueError` for a version that is not there.
+    """
+    if named is not None and named not in keys:
+        raise ValueError("the key version to write under is not among the keys")
+    return named or next(iter(newest_first(keys)))

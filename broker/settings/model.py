@@ -71,20 +71,22 @@ class SecretSettings(Section):
 
     encryption: dict[KeyVersion, Key] = Field(min_length=1, description='a table of keys by version, such as v1 = "…"')
     pseudonym: dict[KeyVersion, Key] = Field(min_length=1, description='a table of keys by version, such as v1 = "…"')
+    encryption_writes: KeyVersion | None = Field(
+        default=None, description="a version of secrets.encryption: the old one until every host has the new"
+    )
     pseudonym_writes: KeyVersion | None = Field(
-        default=None,
-        validate_default=True,
-        description="a version of secrets.pseudonym: the old one until every host has the new; the newest if left out",
+        default=None, description="a version of secrets.pseudonym: the old one until every host has the new"
     )
     index: Key
     audit: Key
     cookies: Key
 
-    @field_validator("pseudonym_writes")
+    @field_validator("encryption_writes", "pseudonym_writes")
     @classmethod
     def _is_a_version(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and "pseudonym" in info.data and value not in info.data["pseudonym"]:
-            raise ValueError("is not a version of secrets.pseudonym")
+        keys = info.data.get((info.field_name or "").removesuffix("_writes"))
+        if value is not None and keys is not None and value not in keys:
+            raise ValueError("is not a version of those keys")
         return value
 
     @field_validator("encryption", "pseudonym", "index", "audit", "cookies")

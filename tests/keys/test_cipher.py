@@ -102,3 +102,14 @@ def test_threads_share_a_cipher() -> None:
 def test_keys_are_32_bytes_under_a_version(keys: dict[str, bytes]) -> None:
     with pytest.raises(ValueError, match=r"version|32"):
         FieldCipher(keys)
+
+
+def test_a_new_key_is_read_everywhere_before_it_writes_anywhere() -> None:
+    old_key, new_key = os.urandom(32), os.urandom(32)
+    old = FieldCipher({"v1": old_key})
+    reading = FieldCipher({"v1": old_key, "v2": new_key}, writes="v1")
+    writing = FieldCipher({"v1": old_key, "v2": new_key})
+    assert old.open(reading.seal(b"x", "c"), "c") == b"x"
+    assert reading.open(writing.seal(b"x", "c"), "c") == b"x"
+    with pytest.raises(ValueError, match="not among the keys"):
+        FieldCipher({"v1": old_key}, writes="v2")

@@ -204,9 +204,6 @@ class TestFingerprint:
             ("microsoft_account", {"client_id": "another"}),
             ("microsoft_account", {"instance": "https://login.example"}),
             ("microsoft_account", {"ca_bundle": "/another/authority.pem"}),
-            ("entra", {"tenants": {OTHER_TENANT: {"name": "Contoso"}}}),
-            ("entra", {"tenants": {TENANT: {"name": "Contoso", "guests": True}}}),
-            ("entra", {"tenants": {TENANT: {"name": "Contoso", "contexts": {"c1": "mfa"}}}}),
             ("entra", {"evidence_scope": "api://evidence/another"}),
             ("github", {"host": "github.example"}),
             ("github", {"api_url": "https://github.example/api"}),
@@ -223,6 +220,13 @@ class TestFingerprint:
         two = fingerprint(settings("oidc", accept_amr={"otp": "mfa", "mfa": "mfa"}))
         assert one == two
         assert len(bytes.fromhex(one)) == 32
+
+    def test_another_tenant_does_not_make_the_registration_unproven(self) -> None:
+        more = {
+            TENANT: {"name": "Contoso", "contexts": {"c1": "mfa"}},
+            OTHER_TENANT: {"name": "Fabrikam", "guests": True},
+        }
+        assert fingerprint(settings("entra", tenants=more)) == fingerprint(settings("entra"))
 
     def test_kinds_never_share_one(self) -> None:
         assert len({fingerprint(settings(kind)) for kind in KINDS}) == len(KINDS)

@@ -490,3 +490,16 @@ def test_a_client_can_be_described_outside_the_file(tmp_path: Path) -> None:
     ]
     with pytest.raises(SettingsError, match="names no provider: gihub"):
         parse_client("demo", {**described, "providers": ["gihub"]}, settings)
+
+
+@pytest.mark.parametrize("kind", ["encryption", "pseudonym"])
+def test_the_key_version_that_writes_must_be_there(tmp_path: Path, kind: str) -> None:
+    tables = minimal()
+    tables[f"secrets.{kind}"] = f'v1 = "{fresh()}"\nv2 = "{fresh()}"'
+    path = write(tmp_path, tables)
+    named = {f"VESTIBULE__SECRETS__{kind.upper()}_WRITES": "v1"}
+    assert getattr(load(path, named).secrets, f"{kind}_writes") == "v1"
+    assert getattr(load(path, {}).secrets, f"{kind}_writes") is None
+    with pytest.raises(SettingsError) as error:
+        load(path, {f"VESTIBULE__SECRETS__{kind.upper()}_WRITES": "v3"})
+    assert f"secrets.{kind}_writes" in str(error.value)
