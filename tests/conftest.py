@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import servers
 from tests.fixtures import fresh_postgres_url, fresh_redis_url, standins, world
@@ -29,6 +30,10 @@ __all__ = [
     "standins",
     "world",
 ]
+
+# The same examples in every run, and no clock: a busy machine is no failure.
+settings.register_profile("vestibule", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vestibule")
 
 # Each of these changes what a library does behind our back, or is ours and would change settings.
 _MEDDLING = ("OAUTHLIB_", "AUTHLIB_", "MSAL_", "VESTIBULE", "PG", "REDIS_")

@@ -53,11 +53,6 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
 
-    @classmethod
-    def check_authorization_endpoint(cls, request: OAuth2Request) -> bool:
-        del request
-        return False
-
     def query_authorization_code(self, code: str, client: Client) -> Code | None:
         redemption: Redemption = self.server.redemption
         found = redemption.take(code)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from broker.accounts.model import accounts, email_changes, identities, people
 from broker.audit.model import audit_entries
+from providers.standins import browser as upstream
 from tests.world import Arrival, Page, Visitor, World
 
 GITHUB, ENTRA = ("2fa-true", "github"), ("entra-mfa", "entra")
@@ -49,10 +50,7 @@ def link(visitor: Visitor, provider: str, persona: str) -> Page:
     leaving = visitor.submit(f"/account/link/{provider}")
     assert leaving.status_code == 200, leaving.text
     url = next(each for each in visitor.page(leaving).links if each.startswith("http://127.0.0.1"))
-    assert url
-    from providers.standins import browser as upstream
-
-    ended = visitor.walk(visitor.come_back(upstream.sign_in(url, persona)))
+    ended = visitor.walk(visitor.come_back(upstream.sign_in(url, persona)), persona)
     assert isinstance(ended, Page)
     return ended
 
@@ -117,15 +115,16 @@ def test_a_verified_address_is_taken_at_once_and_the_old_one_is_told(world: Worl
 
 def test_an_unverified_address_that_is_offered_needs_a_link_too(world: World, tmp_path: Path) -> None:
     visitor = world.visitor()
-    visitor.open_account(*ENTRA)
+    visitor.open_account("entra-edov-false", "entra")
     visitor.submit("/account/email", {"email": "ada@elsewhere.example"})
     (confirm,) = mails(world, tmp_path)
     visitor.submit("/account/email/confirm", {"token": link_in(confirm).partition("token=")[2]})
     again = world.visitor()
-    again.open_account("entra-noemail", "entra")
-    with world.parts.database.read() as connection:
-        kept = connection.execute(select(people.c.email_verified)).scalars().all()
-    assert sorted(kept) == [False, True]
+    again.open_account("entra-edov-false", "entra")
+    assert again.submit("/account/offer", {"action": "take"}).status_code == 303
+    assert 'value="ada@elsewhere.example"' in again.get("/account").text
+    asked = [each["To"] for each in mails(world, tmp_path) if "Confirm" in str(each["Subject"])]
+    assert sorted(asked) == ["ada@elsewhere.example", "canary-entra-mfa@personas.example"]
 
 
 def test_a_new_address_counts_only_once_its_link_is_followed(world: World, tmp_path: Path) -> None:
@@ -192,6 +191,32 @@ def test_linking_needs_mfa_on_the_new_identity_too(world: World) -> None:
     assert refused.status == 403
     assert refused.meta("reason") == "too_weak"
     assert identity_count(world) == 1
+
+
+def test_giving_up_a_link_leads_back_to_the_account(world: World) -> None:
+    visitor = world.visitor()
+    visitor.open_account(*GITHUB)
+    refused = link(visitor, "entra", "entra-pwd")
+    leave = next(each for each in refused.links if "/leave/" in each)
+    back = visitor.get(leave)
+    assert back.headers["Location"] == "/account"
+    assert visitor.get(leave).status_code == 400
+
+
+def test_linking_at_an_unknown_provider_is_refused(world: World) -> None:
+    visitor = world.visitor()
+    visitor.open_account(*GITHUB)
+    assert visitor.submit("/account/link/nobody").status_code == 400
+
+
+def test_a_link_to_a_provider_that_is_down_leads_to_its_page(world: World) -> None:
+    visitor = world.visitor()
+    visitor.open_account(*GITHUB)
+    world.standins.toggles.set("discovery_500")
+    leaving = visitor.page(visitor.submit("/account/link/generic"))
+    shown = visitor.page(visitor.get(next(each for each in leaving.links if "/signin/" in each)))
+    assert shown.status == 403
+    assert shown.meta("reason") == "unavailable"
 
 
 def test_linking_needs_a_fresh_session(world: World) -> None:

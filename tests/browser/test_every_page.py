@@ -84,12 +84,12 @@ def test_axe_finds_nothing_on_the_page_that_leads_to_a_provider(person: Person) 
     # Nothing comes from there, so the page stays, which otherwise is gone at once.
     away = f"{person.house.world.standins.browser_url}/**"
     person.context.route(away, lambda route: route.fulfill(status=204))
-    person.button("Link Work account").click()
+    with person.page.expect_request(away) as leaving:
+        person.button("Link Work account").click()
     person.heading("On to Work account")
     person.check()
-    person.context.unroute(away)
-    person.link("Continue to Work account").click()
-    person.heading("Who are you?")
+    with person.page.expect_request(leaving.value.url):
+        person.link("Continue to Work account").click()
 
 
 def test_axe_finds_nothing_where_an_email_is_confirmed_and_after_signing_out(person: Person) -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from claims.vocabulary import ACR_MFA, ACR_MFA_ENROLLED
 from providers.standins import Standins
-from tests.world import Arrival, Page, World, running
+from tests.world import TIMEOUT, Arrival, Page, World, running
 
 ESSENTIAL_MFA = json.dumps({"id_token": {"acr": {"essential": True, "value": ACR_MFA}}})
 
@@ -166,3 +169,13 @@ def test_claims_asked_for_by_name_stay_within_the_clients_registered_scopes(tmp_
         tokens = world.registry().redeem(visitor.sign_in("2fa-true", "github", claims=claims), visitor.last_request)
         assert not {"email", "name", "email_verified"} & set(tokens.claims)
         assert set(world.registry().userinfo(tokens.response["access_token"]).json()) == {"sub"}
+
+
+def test_a_request_without_a_nonce_gets_a_token_without_one(world: World) -> None:
+    visitor, registry = world.visitor(), world.registry()
+    request = registry.request(provider="github", nonce="")
+    arrived = visitor.walk(visitor.authorize(request), "2fa-true")
+    assert isinstance(arrived, Arrival)
+    token = registry.token_response(arrived.code, request.verifier).json()["id_token"]
+    keys = KeySet.import_key_set(requests.get(f"{world.base}/jwks", timeout=TIMEOUT).json())
+    assert "nonce" not in jwt.decode(token, keys, algorithms=["ES256"]).claims
