@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from broker.accounts import views as account_views
+from broker.accounts.emails import EmailChanges
 from broker.accounts.limits import MailLimit
 from broker.accounts.linking import LinkGoal
 from broker.accounts.service import Accounts
@@ -72,6 +73,7 @@ class Parts:
     audit: Audit
     keys: SigningKeys
     accounts: Accounts
+    emails: EmailChanges
     sessions: Sessions
     clients: Clients
     proofs: ProviderProofs
@@ -126,6 +128,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         audit,
         outbox,
     )
+    emails = EmailChanges(accounts, cipher, audit, outbox)
     sessions = Sessions(store, cipher, timedelta(seconds=settings.session.lifetime))
     transactions = Transactions(store, cipher)
     policy = Policy(settings.policy)
@@ -207,6 +210,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     )
     account_pages = AccountPages(
         accounts=accounts,
+        emails=emails,
         sessions=sessions,
         transactions=transactions,
         gate=gate,
@@ -244,6 +248,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         audit=audit,
         keys=keys,
         accounts=accounts,
+        emails=emails,
         sessions=sessions,
         clients=clients,
         proofs=proofs,
@@ -252,7 +257,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             {
                 "mail": outbox.deliver,
                 "audit": lambda _: audit.seal(),
-                "expiry": lambda now: _expire(database, accounts, now),
+                "expiry": lambda now: _expire(database, emails, now),
             },
             clock,
         ),
@@ -260,9 +265,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     return app
 
 
-def _expire(database: Database, accounts: Accounts, now: datetime) -> None:
+def _expire(database: Database, emails: EmailChanges, now: datetime) -> None:
     with database.begin() as connection:
-        accounts.expire(connection, now)
+        emails.expire(connection, now)
 
 
 def _tell_state(settings: Settings, proofs: ProviderProofs) -> None:

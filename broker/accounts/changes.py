@@ -70,9 +70,7 @@ def confirm_email(pages: AccountPages) -> ResponseReturnValue:
             link=("Sign in", "/signin"),
         ) from error
     with pages.database.begin() as connection:
-        confirmed = pages.accounts.confirm_email(
-            connection, visit.session.account_id, request.form.get("token", ""), visit.now
-        )
+        confirmed = pages.emails.confirm(connection, visit.session.account_id, request.form.get("token", ""), visit.now)
     if not confirmed:
         raise BrokerError(
             status=400,
@@ -194,7 +192,7 @@ def erase(pages: AccountPages) -> ResponseReturnValue:
 def _send_link(pages: AccountPages, connection: Connection, visit: Visit, email: str) -> None:
     account_id = visit.session.account_id
     prefix = f"{pages.issuer}/account/email/confirm?token="
-    pages.accounts.request_email(connection, account_id, email, prefix, visit.now)
+    pages.emails.request(connection, account_id, email, prefix, visit.now)
     # Last, so that an address that is none is not counted; what was written above goes with the exception.
     if not pages.mail_limit.allows(account_id, email):
         raise BrokerError(

@@ -4,7 +4,6 @@ Every verb takes the caller's connection, so that what it changes and what the a
 together. Whoever calls a verb that writes has had ``decide`` say yes before.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from broker.accounts.model import accounts, email_changes, identities, people
@@ -20,13 +19,10 @@ from broker.audit.service import Audit
 from broker.events.service import Outbox
 from broker.keys.cipher import FieldCipher
 from broker.keys.pseudonyms import BlindIndex, Pseudonyms
-from broker.storage.sealed import digest
 from claims.profile import Profile
 from providers.provider import Subject
 
 log = structlog.get_logger(__name__)
-
-EMAIL_LINK_LIFETIME = timedelta(hours=2)
 
 
 class AccountClosed(Exception):
@@ -203,70 +199,6 @@ class Accounts:
                 expires_at=now + timedelta(days=2),
             )
 
-    def request_email(
-        self, connection: Connection, account_id: str, email: str, link_prefix: str, now: datetime
-    ) -> None:
-        """Send a link to ``email``; the address changes only once it is followed. A newer request replaces it.
-
-        Raises ``ValueError`` for an address that :class:`Profile` does not take.
-        """
-        clean = Profile.read(None, email, None).email
-        if clean is None:
-            raise ValueError("not an email address")
-        self.hold(connection, account_id)
-        token = secrets.token_urlsafe(32)
-        connection.execute(delete(email_changes).where(email_changes.c.account_id == account_id))
-        connection.execute(
-            insert(email_changes).values(
-                token_hash=digest(token),
-                account_id=account_id,
-                email_sealed=self._cipher.seal(clean.encode(), _context("email-change", account_id)),
-                expires_at=now + EMAIL_LINK_LIFETIME,
-            )
-        )
-        self._outbox.enqueue_mail(
-            connection,
-            to=clean,
-            subject="Confirm your email address",
-            text=_CONFIRM_EMAIL.format(link=link_prefix + token),
-            now=now,
-            expires_at=now + EMAIL_LINK_LIFETIME,
-        )
-        self._audit.record(connection, action="email.requested", account_id=account_id, now=now)
-
-    def confirm_email(self, connection: Connection, account_id: str, token: str, now: datetime) -> bool:
-        """Make the address of a followed link the account's, once. False: the account has no such link."""
-        self.hold(connection, account_id)
-        sealed = connection.execute(
-            delete(email_changes)
-            .where(
-                email_changes.c.token_hash == digest(token),
-                email_changes.c.account_id == account_id,
-                email_changes.c.expires_at > now,
-            )
-            .returning(email_changes.c.email_sealed)
-        ).scalar_one_or_none()
-        if sealed is None:
-            return False
-        email = self._cipher.open(sealed, _context("email-change", account_id)).decode()
-        self.set_email(connection, account_id, email, verified=True, now=now)
-        return True
-
-    def email_pending(self, connection: Connection, account_id: str, now: datetime) -> bool:
-        """Return whether a link was sent that can still be followed."""
-        return (
-            connection.execute(
-                select(func.count())
-                .select_from(email_changes)
-                .where(email_changes.c.account_id == account_id, email_changes.c.expires_at > now)
-            ).scalar_one()
-            > 0
-        )
-
-    def expire(self, connection: Connection, now: datetime) -> None:
-        """Forget the addresses of links that nobody followed in time."""
-        connection.execute(delete(email_changes).where(email_changes.c.expires_at <= now))
-
     def person(self, connection: Connection, account_id: str) -> Profile:
         """Return name and email. Raises ``LookupError`` when there is no such person."""
         row = connection.execute(select(*_PERSON).where(people.c.account_id == account_id)).one_or_none()
@@ -389,16 +321,6 @@ def _context(field: str, account_id: str) -> str:
     """Bind a sealed value to its column and its row, so that neither can be swapped."""
     return f"people.{field}:{account_id}"
 
-
-_CONFIRM_EMAIL = """\
-Somebody, hopefully you, asked to use this address for an account.
-
-Follow this link within two hours to confirm it:
-
-{link}
-
-If it was not you, do nothing. The address will not be used.
-"""
 
 _EMAIL_CHANGED = """\
 The email address of your account was changed, and this address no longer belongs to it.

@@ -63,7 +63,7 @@ def account(pages: AccountPages) -> ResponseReturnValue:
     account_id, offer = visit.session.account_id, visit.session.offer
     with pages.database.read() as connection:
         linked = pages.accounts.identities(connection, account_id)
-        pending = pages.accounts.email_pending(connection, account_id, visit.now)
+        pending = pages.emails.pending(connection, account_id, visit.now)
     return render_template(
         "account.html",
         person=visit.person,

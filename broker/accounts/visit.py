@@ -7,6 +7,7 @@ from datetime import datetime
 from flask import redirect
 from flask.typing import ResponseReturnValue
 
+from broker.accounts.emails import EmailChanges
 from broker.accounts.limits import MailLimit
 from broker.accounts.linking import LinkGoal
 from broker.accounts.service import Accounts
@@ -27,6 +28,7 @@ class AccountPages:
     """What the pages work with."""
 
     accounts: Accounts
+    emails: EmailChanges
     sessions: Sessions
     transactions: Transactions
     gate: Gate

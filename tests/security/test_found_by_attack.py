@@ -135,9 +135,9 @@ def test_t5_a_closed_account_takes_no_email(world: World, tmp_path: Path, status
     answer = visitor.post("/account/email/confirm", {"csrf_token": form, "token": token})
     assert answer.status_code != 200
     for change in (
-        lambda connection: world.parts.accounts.confirm_email(connection, account_id, token, world.clock()),
+        lambda connection: world.parts.emails.confirm(connection, account_id, token, world.clock()),
         lambda connection: world.parts.accounts.rename(connection, account_id, "Somebody", world.clock()),
-        lambda connection: world.parts.accounts.request_email(
+        lambda connection: world.parts.emails.request(
             connection, account_id, "late@elsewhere.example", "http://x/", world.clock()
         ),
     ):
