@@ -20,7 +20,7 @@ ARGS ?=
 
 help:
 	@echo 'make demo   run the main job: broker, stand-ins and demo registry (ARGS="--https --port-base 9000")'
-	@echo 'make test   run every test (ARGS="tests/cli" for some)'
+	@echo 'make test   run every test, with branch coverage (ARGS="tests/cli": some, without)'
 	@echo 'make lint   ruff, types and the import contract'
 	@echo 'make types  mypy alone'
 	@echo 'make lock   pin the dependencies of pyproject.toml anew'
@@ -31,7 +31,7 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	@.ci/packages
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) $(or $(ARGS),--cov --cov-report=term)
 
 lint: $(DEV) types
 	$(BIN)/ruff check .

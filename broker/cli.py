@@ -46,7 +46,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="vestibule", message="%(prog)s %(version)s")
+@click.version_option(package_name="vestibule", message="vestibule %(version)s")
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),

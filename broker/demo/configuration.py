@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from broker.demo.addresses import Addresses
 from broker.settings.fresh import FILE_NAME, fresh_keys, write_private
-from broker.settings.source import PREFIX
+from broker.settings.source import PREFIX, read
 from providers.standins import CONTOSO, EVIDENCE_API, EVIDENCE_SCOPE, FABRIKAM, Registration
 from providers.standins.__main__ import registered
 from providers.standins.server import CA_FILE
@@ -24,22 +23,22 @@ _TEMPLATE = files("broker.demo").joinpath("demo.toml.in")
 def prepare(folder: Path, addresses: Addresses) -> Path:
     """Make the folder what the demo needs, keeping what is there, and return the path of the configuration."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    registrations = registered(folder, callbacks(addresses))
+    registrations = registered(folder, ())
     path = folder / FILE_NAME
     if not path.exists():
         write_private(path, _render(addresses, registrations))
     return path
 
 
-def callbacks(addresses: Addresses) -> list[str]:
-    """Return the redirect URIs that the stand-ins know of."""
-    return [f"{addresses.issuer}/callback/{provider_id}" for provider_id in PROVIDERS.values()]
+def callbacks(path: Path, addresses: Addresses) -> list[str]:
+    """Return the redirect URIs of every provider in the configuration, for the stand-ins to know."""
+    return [f"{addresses.issuer}/callback/{provider_id}" for provider_id in _table(read(path), "providers")]
 
 
 def overrides(path: Path, addresses: Addresses) -> dict[str, str]:
     """Return the environment that moves a configuration to ``addresses``: what it has, wherever it was before."""
     moved: dict[str, object] = {"issuer": addresses.issuer, "listen__host": "127.0.0.1", "listen__port": addresses.base}
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    raw = read(path)
     if CLIENT_ID in _table(raw, "clients"):
         moved[f"clients__{CLIENT_ID}__redirect_uris"] = [f"{addresses.registry}/callback"]
     for kind, provider_id in PROVIDERS.items():

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import requests
@@ -52,11 +53,10 @@ class Child:
             session.verify = str(ca_file) if ca_file else True
             while time.monotonic() < deadline:
                 self.must_run()
-                try:
+                with suppress(OSError):  # requests' own among them, and that the CA's certificate is not there yet
                     if session.get(url, timeout=5).ok:
                         return
-                except (requests.RequestException, OSError):  # OSError: the CA's certificate is not written yet
-                    time.sleep(_LOOK_EVERY)
+                time.sleep(_LOOK_EVERY)
         raise ChildFailed(f"{self.name} does not answer at {url}. See {self.log}.")
 
     def must_run(self) -> None:

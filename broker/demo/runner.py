@@ -78,23 +78,26 @@ class _Demo:
         self._path = prepare(folder, addresses)
         self._environ = overrides(self._path, addresses)
         self._broker_ca = _https(folder, self._environ) if addresses.https else None
+        self._registry_secret = ""
 
     def start_standins(self) -> None:
         addresses = self._addresses
+        uris = callbacks(self._path, addresses)
         standins = self._start(
             "stand-ins",
             "providers.standins",
             f"--browser-port={addresses.standins_port}",
             f"--backchannel-port={addresses.back_channel_port}",
             f"--ca-dir={self._folder}",
-            "--issuer-callbacks",
-            *callbacks(addresses),
+            *(["--issuer-callbacks", *uris] if uris else []),
         )
         document = f"{addresses.back_channel}/oidc/.well-known/openid-configuration"
         standins.wait_until_it_answers(document, self._folder / CA_FILE)
 
     def start_broker(self) -> None:
-        schema.upgrade(self._settings().database.url)
+        settings = load(self._path, {**os.environ, **self._environ})
+        self._registry_secret = _registry_secret(self._path, settings)
+        schema.upgrade(settings.database.url)
         broker = self._start("broker", "broker.cli", f"--config={self._path}", "serve")
         document = f"{self._addresses.issuer}/.well-known/openid-configuration"
         broker.wait_until_it_answers(document, self._broker_ca)
@@ -107,7 +110,7 @@ class _Demo:
             REGISTRY_URL=addresses.registry,
             REGISTRY_ISSUER=addresses.issuer,
             REGISTRY_CLIENT_ID=CLIENT_ID,
-            REGISTRY_CLIENT_SECRET=self._registry_secret(),
+            REGISTRY_CLIENT_SECRET=self._registry_secret,
             REGISTRY_CA_BUNDLE=str(self._broker_ca or ""),
         )
         registry.wait_until_it_answers(addresses.registry)
@@ -124,17 +127,15 @@ class _Demo:
         self._children.append(child)
         return child
 
-    def _settings(self) -> Settings:
-        return load(self._path, {**os.environ, **self._environ})
 
-    def _registry_secret(self) -> str:
-        client = self._settings().clients.get(CLIENT_ID)
-        if client is None or client.secret is None:
-            raise DemoError(
-                f"The demo registry has no clients.{CLIENT_ID} with a secret in {self._path}. "
-                "Put it back, or start with another --data."
-            )
-        return client.secret.get_secret_value()
+def _registry_secret(path: Path, settings: Settings) -> str:
+    client = settings.clients.get(CLIENT_ID)
+    if client is None or client.secret is None:
+        raise DemoError(
+            f"The demo registry has no clients.{CLIENT_ID} with a secret in {path}. "
+            "Put it back, or start with another --data."
+        )
+    return client.secret.get_secret_value()
 
 
 def _https(folder: Path, environ: dict[str, str]) -> Path:

@@ -56,7 +56,7 @@ class SettingsError(Exception):
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of a file, overlaid by the environment. Raises :class:`SettingsError`."""
-    raw = _read(path)
+    raw = read(path)
     _anchor(raw, path.resolve().parent)
     problems = list(_overlay(raw, environ))
     try:
@@ -83,7 +83,8 @@ def parse_client(client_id: str, described: Mapping[str, object], settings: Sett
     return parsed[client_id]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """Return what the file says, unchecked. Raises :class:`SettingsError` when it is no TOML."""
     name = str(path)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -32,6 +32,7 @@ def test_axe_finds_nothing_where_a_choice_is_not_open_or_nothing_is_found(person
     person.check()
     person.link("Cancel and go back").click()
     person.heading("You are not signed in")
+    expect(person.page.get_by_text("access_denied", exact=True)).to_be_visible()
     person.check()
     person.open("/signin/of-somebody-else")
     person.heading("This request does not add up")

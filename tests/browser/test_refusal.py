@@ -16,7 +16,7 @@ def refused(person: Person) -> None:
     person.heading("A second factor was not used")
 
 
-def test_a_refusal_after_two_trips_upstream_says_what_is_missing(person: Person) -> None:
+def test_a_refusal_after_two_trips_upstream_says_what_is_missing_and_where_to_set_it_up(person: Person) -> None:
     refused(person)
     assert len(person.upstream_trips()) == 2
     for name, content in (("reason", "too_weak"), ("remedy", "turn_on_mfa")):
@@ -24,9 +24,6 @@ def test_a_refusal_after_two_trips_upstream_says_what_is_missing(person: Person)
     expect(person.page.get_by_text("Set up a second factor for your work account.")).to_be_visible()
     assert "vestibule" not in person.cookies(), "nobody is signed in"
 
-
-def test_the_set_up_link_of_a_refusal_opens_in_a_new_tab_that_learns_nothing_of_us(person: Person) -> None:
-    refused(person)
     person.errands.add(SECURITY_INFO)
     person.context.route(SECURITY_INFO, lambda route: route.fulfill(body="Security info", content_type="text/plain"))
     link = person.page.locator(f'a[href="{SECURITY_INFO}"]')
@@ -36,8 +33,7 @@ def test_the_set_up_link_of_a_refusal_opens_in_a_new_tab_that_learns_nothing_of_
     opening.value.wait_for_url(SECURITY_INFO)
     assert opening.value.evaluate("window.opener") is None
     (request,) = [each for each in person.requests if each.url == SECURITY_INFO]
-    assert "referer" not in request.all_headers()
-    person.heading("A second factor was not used")
+    assert "referer" not in request.all_headers(), "it learns nothing of us"
 
 
 def test_from_a_refusal_the_way_back_tells_the_registry_why(person: Person) -> None:
@@ -54,15 +50,6 @@ def test_from_a_refusal_another_provider_leads_to_the_registry(person: Person) -
     person.choose("GitHub")
     person.pick("2fa-true")
     person.arrive("2fa-true")
-
-
-def test_a_provider_that_cannot_be_asked_again_is_asked_once(person: Person) -> None:
-    person.begin()
-    person.choose("GitHub")
-    person.pick("2fa-false")
-    person.heading("Two-factor authentication is off")
-    assert len(person.upstream_trips()) == 1
-    expect(person.page.locator('a[href="https://github.com/settings/security"]')).to_be_visible()
 
 
 def test_a_registry_that_demands_proof_of_the_session_gets_none_from_a_setting(person: Person) -> None:

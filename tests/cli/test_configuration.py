@@ -1,5 +1,6 @@
 """init and check-config."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_what_init_shows_as_defaults_are_the_defaults(tmp_path: Path) -> None:
     CliRunner().invoke(main, ["init", "--dir", str(tmp_path)])
     path = tmp_path / "vestibule.toml"
     as_written = load(path, {})
-    without_default = ("tls_", "pseudonym_writes")
+    without_default = ("tls_", "encryption_writes", "pseudonym_writes")
     lines, shown = [], 0
     for line in path.read_text().splitlines():
         head, _, rest = line.removeprefix("# ").partition(" = ")
@@ -135,7 +136,8 @@ def test_without_a_configuration_the_next_step_is_told(tmp_path: Path) -> None:
     assert "vestibule init" in done.output
 
 
-PROVIDER_FILES = sorted((Path(__file__).parents[2] / "config" / "providers").glob("*.toml"))
+ROOT = Path(__file__).parents[2]
+PROVIDER_FILES = sorted((ROOT / "config" / "providers").glob("*.toml"))
 
 
 def test_there_is_an_example_for_every_kind_of_provider() -> None:
@@ -152,3 +154,9 @@ def test_every_example_of_a_provider_is_right(vestibule: Run, config: Path, path
     text = config.read_text()
     config.write_text(text[: text.index("[providers.github]")] + path.read_text())
     assert vestibule("check-config").exit_code == 0
+
+
+def test_the_guide_that_an_example_names_is_there() -> None:
+    for path in PROVIDER_FILES:
+        for guide in re.findall(r"docs/\S+\.md", path.read_text()):
+            assert (ROOT / guide).is_file(), path.name

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,19 @@ def test_it_stops_cleanly_and_starts_again_where_it_was(tmp_path: Path) -> None:
     assert after["id_token"]["iss"] == f"https://localhost:{moved}"
 
 
+def test_it_can_be_stopped_while_it_starts(tmp_path: Path) -> None:
+    with started(tmp_path, free_base()) as process:
+        end = time.monotonic() + READY_SECONDS
+        while not (tmp_path / "stand-ins.log").exists():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=READY_SECONDS)
+    assert process.returncode == 0, output
+    assert "Ctrl-C stops it all" not in output
+    assert not (tmp_path / "demo-registry.log").exists()
+
+
 def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path: Path) -> None:
     base = free_base()
     with socket.create_server(("127.0.0.1", base + 1)), started(tmp_path, base) as process:
@@ -200,6 +214,14 @@ def test_a_mistake_in_its_configuration_is_named_and_nothing_keeps_running(tmp_p
     for port in Addresses(base=base, https=False).ports().values():
         with pytest.raises(requests.ConnectionError):
             requests.get(f"http://127.0.0.1:{port}", timeout=TIMEOUT)
+
+
+def test_a_configuration_that_is_no_toml_is_told(tmp_path: Path) -> None:
+    (tmp_path / "vestibule.toml").write_text("issuer = \n")
+    with started(tmp_path, free_base()) as process:
+        output, _ = process.communicate(timeout=READY_SECONDS)
+    assert process.returncode == 2
+    assert "is not TOML" in output
 
 
 def test_a_registry_that_was_taken_out_of_the_configuration_is_missed(tmp_path: Path) -> None:
