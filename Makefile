@@ -13,7 +13,8 @@ BIN := .venv/bin
 pins = $(shell cat $(1) pyproject.toml | sha256sum | cut -c1-16)
 RUNTIME := .venv/.runtime-$(call pins,requirements.txt)
 DEV := .venv/.dev-$(call pins,requirements-dev.txt)
-WORKERS ?= auto
+# Tests wait for browsers and child processes much of the time: twice the cores keeps both busy.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 ARGS ?=
 
 .PHONY: help demo test lint types lock clean
