@@ -52,23 +52,13 @@ def request_email(pages: AccountPages) -> ResponseReturnValue:
 
 def show_email_link(pages: AccountPages) -> ResponseReturnValue:
     """GET /account/email/confirm: mail scanners follow links, so only a button confirms."""
-    del pages
+    _asking_visit(pages)
     return render_template("email_confirm.html", token=request.args.get("token", ""))
 
 
 def confirm_email(pages: AccountPages) -> ResponseReturnValue:
     """POST /account/email/confirm: by the account that asked, or a link sent to a stranger would do it."""
-    try:
-        visit = visit_of(pages)
-    except SignInFirst as error:
-        raise BrokerError(
-            status=403,
-            code="sign_in_first",
-            sentence="The address is confirmed by the account that asked for it, and you are not signed in here.",
-            next_step="Sign in in this browser, then follow the link in the mail once more.",
-            detail="email confirmed without a session",
-            link=("Sign in", "/signin"),
-        ) from error
+    visit = _asking_visit(pages)
     with pages.database.begin() as connection:
         confirmed = pages.emails.confirm(connection, visit.session.account_id, request.form.get("token", ""), visit.now)
     if not confirmed:
@@ -88,6 +78,22 @@ def confirm_email(pages: AccountPages) -> ResponseReturnValue:
         steps=(),
         link={"label": "Your account", "url": "/account"},
     )
+
+
+def _asking_visit(pages: AccountPages) -> Visit:
+    """Return the visitor, who must be signed in: an address is confirmed by the account that asked for it."""
+    try:
+        return visit_of(pages)
+    except SignInFirst as error:
+        raise BrokerError(
+            status=403,
+            code="sign_in_first",
+            title="Sign in first",
+            sentence="The address is confirmed by the account that asked for it, and you are not signed in here.",
+            next_step="Sign in in this browser, then follow the link in the mail once more.",
+            detail="email link without a session",
+            link=("Sign in", "/signin"),
+        ) from error
 
 
 def answer_offer(pages: AccountPages) -> ResponseReturnValue:

@@ -39,6 +39,7 @@ class LinkGoal:
             ask=Ask(select_account=True),
             providers=frozenset({str(transaction.payload["provider"])}),
             back=True,
+            refusal="Nothing was linked",
         )
 
     def requirement(self, transaction: Transaction, provider_id: str, now: datetime) -> Requirement:
@@ -71,6 +72,7 @@ class LinkGoal:
             raise BrokerError(
                 status=409,
                 code="identity_taken",
+                title="This sign-in is taken",
                 sentence="You have linked this sign-in already."
                 if taken.own
                 else "This sign-in already belongs to another account.",

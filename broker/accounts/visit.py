@@ -80,6 +80,7 @@ def fresh_visit_of(pages: AccountPages) -> Visit:
         raise BrokerError(
             status=403,
             code="sign_in_again",
+            title="Sign in once more",
             sentence="This changes who can get into your account, so we ask you to sign in once more.",
             next_step="Sign in again, then repeat what you wanted to do. Nothing was changed.",
             detail="proof not fresh",

@@ -111,6 +111,7 @@ class Gate:
             raise BrokerError(
                 status=400,
                 code="wrong_browser",
+                title="This sign-in belongs elsewhere",
                 sentence="This sign-in was started in another browser or window.",
                 next_step="Start again where you want to be signed in.",
                 detail="flow of another browser or provider",
@@ -233,6 +234,7 @@ def expired(detail: str) -> BrokerError:
     return BrokerError(
         status=400,
         code="signin_expired",
+        title="This sign-in is over",
         sentence="This sign-in is over: it was finished already, or took longer than ten minutes.",
         next_step="Go back to where you came from and sign in again.",
         detail=detail,

@@ -23,7 +23,7 @@ class Preview:
     """What can be said before anybody signed in. ``providers`` none: any.
 
     ``bindings`` and ``reauthentication`` are only there to tell early which provider cannot do; ``decide`` tells for
-    good. ``back`` says whether there is somewhere to give up to.
+    good. ``back`` says whether there is somewhere to give up to, ``refusal`` in a few words what a refusal means.
     """
 
     audience: str
@@ -33,6 +33,7 @@ class Preview:
     bindings: frozenset[Binding] = frozenset(Binding)
     reauthentication: bool = False
     back: bool = False
+    refusal: str = "You are not signed in yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,7 @@ def _refused(way: WayIn, refused: Refused) -> ResponseReturnValue:
     return (
         render_template(
             "refused.html",
+            eyebrow=preview.refusal,
             explanation=explanation,
             reason=refused.reason,
             remedy=remedy.value,
@@ -215,15 +216,19 @@ def _refused(way: WayIn, refused: Refused) -> ResponseReturnValue:
             correlation_id=refused.error.correlation_id if refused.error else None,
             reference=references.current(),
             retry_url=way.browser.entrance(transaction.id, provider.id),
-            others=[
-                option
-                for option in _options(way, transaction, preview)
-                if option["id"] != provider.id and option["unavailable"] is None
-            ],
+            others=_others(way, refused, preview),
             back={"label": f"Back to {preview.audience}", "url": back} if back else None,
         ),
         403,
     )
+
+
+def _others(way: WayIn, refused: Refused, preview: Preview) -> list[dict[str, str | None]] | None:
+    """Return the other ways that could do, or none where this one is what it is all about."""
+    if preview.providers == frozenset({refused.provider.id}):
+        return None
+    options = _options(way, refused.transaction, preview)
+    return [each for each in options if each["id"] != refused.provider.id and each["unavailable"] is None]
 
 
 def _options(way: WayIn, transaction: Transaction, preview: Preview) -> list[dict[str, str | None]]:

@@ -26,7 +26,8 @@ class BrokerError(Exception):
     """Something that ends a request here, with a page.
 
     ``sentence`` and ``next_step`` are shown to the person and must be our own words; ``link`` is a label and
-    a URL. ``detail`` goes to the log, and carries nothing personal.
+    a URL. ``detail`` goes to the log, and carries nothing personal. ``title`` replaces
+    the one that follows from the status, where that one says something else.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class BrokerError(Exception):
         next_step: str,
         detail: str = "",
         link: tuple[str, str] | None = None,
+        title: str | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
+        self.title = title
         self.status = status
         self.code = code
         self.sentence = sentence
@@ -135,7 +138,7 @@ def _broker_error(error: BrokerError) -> ResponseReturnValue:
     _record(level, error.code, error.status, error.detail)
     text = _Text(
         code=error.code,
-        title=_text(error.status).title,
+        title=error.title or _text(error.status).title,
         sentence=error.sentence,
         next_step=error.next_step,
     )

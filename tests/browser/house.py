@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 from broker.demo.registry import create_registry
 from providers.standins import Standins
 from tests.chromium import DESK, PHONE, Scheme, check_page, complaints
-from tests.world import World, running
+from tests.world import World, _Quiet, running
 
 # What Chromium says of any answer of 400 or more; the tests say which those are.
 _STATUS = "error: Failed to load resource: the server responded with a status of"
@@ -61,7 +61,7 @@ def furnished(folder: Path, standins: Standins) -> Iterator[House]:
             app = create_registry(
                 url=url, issuer=world.base, client_id="registry", client_secret=world.secrets["registry"]
             )
-            server = make_server("127.0.0.1", port, app, threaded=True, fd=listener.fileno())
+            server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno())
             thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
             thread.start()
             try:

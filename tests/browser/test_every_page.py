@@ -35,7 +35,7 @@ def test_axe_finds_nothing_where_a_choice_is_not_open_or_nothing_is_found(person
     expect(person.page.get_by_text("access_denied", exact=True)).to_be_visible()
     person.check()
     person.open("/signin/of-somebody-else")
-    person.heading("This request does not add up")
+    person.heading("This sign-in is over")
     person.check()
     person.open("/nothing-here")
     person.heading("There is nothing here")

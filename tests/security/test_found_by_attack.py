@@ -157,9 +157,12 @@ def test_t3_an_email_is_confirmed_only_by_the_account_that_asked(world: World, t
     url = link_in(message)
     token = url.partition("token=")[2]
     assert victim.submit("/account/email/confirm", {"token": token}, page=url).status_code == 400
-    nobody = world.visitor().submit("/account/email/confirm", {"token": token}, page=url)
-    assert nobody.status_code == 403
-    assert "/signin" in nobody.text
+    stranger = world.visitor()
+    asked = stranger.get(url)
+    assert asked.status_code == 403
+    assert "/signin" in asked.text
+    form = victim.page(victim.get("/account")).form_token()
+    assert stranger.post("/account/email/confirm", {"csrf_token": form, "token": token}).status_code == 400
     assert eve.submit("/account/email/confirm", {"token": token}, page=url).status_code == 200
 
 

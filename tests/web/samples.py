@@ -65,6 +65,7 @@ def option(provider: NamedProvider, **more: Any) -> Context:
 def refused(explanation: object, provider: NamedProvider, **more: Any) -> Context:
     """Return the context of a refusal."""
     return {
+        "eyebrow": "You are not signed in yet",
         "explanation": explanation,
         "reason": "too_weak",
         "remedy": "turn_on_mfa",
