@@ -62,6 +62,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a busy machine answers late, and must not refuse
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
