@@ -238,7 +238,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     # The world outside
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask documents it
     keys.ensure(clock())
     _tell_state(settings, proofs)
     app.extensions["vestibule"] = Parts(
