@@ -1,7 +1,7 @@
 """The keys that issuers publish (RFC 7517), fetched when needed and kept for a while."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
@@ -60,8 +60,9 @@ class JwksCache:
     many ask at once, one fetches.
     """
 
-    def __init__(self, session: requests.Session) -> None:
-        self._session = session
+    def __init__(self, connect: Callable[[], requests.Session]) -> None:
+        """``connect`` makes the session of one fetch: hours pass until the next, and no connection waits for it."""
+        self._connect = connect
         self._lock = Lock()
         self._sets: dict[str, _KeySet] = {}
 
@@ -105,8 +106,8 @@ class JwksCache:
             known.flights += 1
 
     def _fetch(self, url: str) -> tuple[PublishedKey, ...]:
-        # Hours pass until the next fetch; no connection waits for it.
-        response = self._session.get(url, headers={"Accept": "application/json", "Connection": "close"})
+        with self._connect() as session:
+            response = session.get(url, headers={"Accept": "application/json"})
         response.raise_for_status()
         document = json_of(response)
         listed = document.get("keys") if isinstance(document, dict) else None

@@ -55,7 +55,7 @@ class OpenIDProvider:
             {value: Strength.parse(label) for value, label in settings.accept_amr.items()},
         )
         self._discovery = Discovery(settings.issuer, settings.ca_bundle)
-        self._jwks = JwksCache(outbound(settings.ca_bundle))
+        self._jwks = JwksCache(lambda: outbound(settings.ca_bundle))
 
     def begin(self, ask: Ask) -> Redirect:
         """Return the request, with PKCE S256 (RFC 7636) and a nonce. Raises :class:`ProviderError`."""

@@ -43,7 +43,7 @@ class TokenReader:
         self._client_id = client_id
         self._instance = instance
         self._keys_url = f"{instance}/{selector}/discovery"
-        self._jwks = JwksCache(outbound(ca_bundle=ca_bundle))
+        self._jwks = JwksCache(lambda: outbound(ca_bundle=ca_bundle))
 
     def issuer_for(self, tid: object) -> str:
         """Return the issuer of the tenant's version-2 tokens."""
