@@ -1,6 +1,6 @@
 """What visitors change on their account page. Whatever decides who can get in takes a fresh proof."""
 
-from flask import make_response, render_template, request
+from flask import Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
@@ -16,7 +16,9 @@ from broker.accounts.visit import (
     noticed,
     visit_of,
 )
+from broker.signin.ending import EndedBy, every
 from broker.signin.gate import Refused
+from broker.signin.sessions import Session
 from broker.signin.transactions import Goal
 from broker.web import csrf
 from broker.web.errors import BrokerError
@@ -141,15 +143,27 @@ def link(pages: AccountPages, provider_id: str) -> ResponseReturnValue:
 def unlink(pages: AccountPages, identity_id: str) -> ResponseReturnValue:
     """POST /account/unlink/<identity>: its sessions end with it."""
     visit = fresh_visit_of(pages)
+    account_id, now = visit.session.account_id, visit.now
+
+    def unlinked(session: Session) -> bool:
+        return session.identity_id == identity_id
+
     try:
-        with pages.database.begin() as connection:
-            pages.accounts.unlink(connection, visit.session.account_id, identity_id, visit.now)
+        with pages.ending.with_cause(account_id, now, EndedBy.UNLINK, unlinked) as connection:
+            pages.accounts.unlink(connection, account_id, identity_id, now)
     except LastIdentity as error:
         raise bad_input("last_identity", "This is your only way to sign in.", "Link another one first.") from error
     except LookupError as error:
         raise gone() from error
-    end_sessions(pages, visit, lambda session: session.identity_id == identity_id)
     return noticed("unlinked")
+
+
+def withdraw(pages: AccountPages) -> ResponseReturnValue:
+    """POST /account/registries/withdraw: end what a registry may know and do."""
+    visit = visit_of(pages)
+    if not pages.registries.withdraw(visit.session.account_id, request.form.get("client_id", ""), visit.now):
+        raise gone()
+    return noticed("withdrawn")
 
 
 def end_session(pages: AccountPages, sid: str) -> ResponseReturnValue:
@@ -167,6 +181,21 @@ def end_other_sessions(pages: AccountPages) -> ResponseReturnValue:
     return noticed("ended")
 
 
+def sign_out_everywhere(pages: AccountPages) -> ResponseReturnValue:
+    """POST /account/sign-out-everywhere: every session ends, this one too, and what registries do while away."""
+    visit = visit_of(pages)
+    pages.registries.end_all(visit.session.account_id, visit.now)
+    end_sessions(pages, visit, every)
+    return _signed_out(
+        pages,
+        title="You are signed out everywhere",
+        sentence="Your sessions here have ended, and so has what registries could do while you were away. "
+        "We are telling the registries you were signed in to.",
+        steps=("Registries that do not listen may keep you signed in there until their own sessions end.",),
+        link={"label": "Sign in again", "url": "/signin"},
+    )
+
+
 def ask_to_erase(pages: AccountPages) -> ResponseReturnValue:
     """GET /account/erase."""
     visit_of(pages)
@@ -178,19 +207,22 @@ def erase(pages: AccountPages) -> ResponseReturnValue:
     visit = fresh_visit_of(pages)
     if request.form.get("confirm") != "erase":
         raise bad_input("not_confirmed", "Nothing was erased.", "Tick the box if you really want your account erased.")
-    with pages.database.begin() as connection:
-        pages.accounts.erase(connection, visit.session.account_id, visit.now)
-    end_sessions(pages, visit, lambda _: True)
-    csrf.renew()
-    response = make_response(
-        render_template(
-            "message.html",
-            title="Your account is erased",
-            sentence="Your name, your email and your links to providers are gone from here.",
-            steps=("Backups of the operator forget them as they expire.",),
-            link=None,
-        )
+    account_id, now = visit.session.account_id, visit.now
+    with pages.ending.with_cause(account_id, now, EndedBy.ERASE) as connection:
+        pages.registries.forget(connection, account_id)
+        pages.accounts.erase(connection, account_id, now)
+    return _signed_out(
+        pages,
+        title="Your account is erased",
+        sentence="Your name, your email and your links to providers are gone from here.",
+        steps=("Backups of the operator forget them as they expire.",),
+        link=None,
     )
+
+
+def _signed_out(pages: AccountPages, **message: object) -> Response:
+    csrf.renew()
+    response = make_response(render_template("message.html", **message))
     pages.browser.sign_out(response)
     return response
 

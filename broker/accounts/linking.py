@@ -9,6 +9,7 @@ from broker.signin.goals import Landing, Preview, SignedIn
 from broker.signin.policy import Policy
 from broker.signin.sessions import Session, Sessions
 from broker.signin.transactions import LIFETIME, Transaction
+from broker.web.destinations import Destination
 from broker.web.errors import BrokerError
 from claims.decision import Purpose, Requirement, decide
 from providers.provider import Ask
@@ -85,9 +86,9 @@ class LinkGoal:
         key, entry = self._sessions.unchanged(signed_in.cookie, session, now)
         return Landing(location=LANDING, take=[key], put=[entry])
 
-    def back(self, transaction: Transaction) -> str | None:
+    def back(self, transaction: Transaction) -> Destination | None:
         del transaction
-        return "/account"
+        return Destination(url="/account")
 
 
 def _not_yours(detail: str) -> BrokerError:

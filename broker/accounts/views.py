@@ -21,6 +21,7 @@ NOTICES = {
     "email": "We have sent a link to the new address. The change takes effect when you follow it.",
     "offer": "Done.",
     "ended": "Ended.",
+    "withdrawn": "Taken back. The registry will ask again before it learns anything new.",
 }
 
 
@@ -40,8 +41,10 @@ def blueprint(pages: AccountPages) -> Blueprint:
             ("POST", "/account/offer", changes.answer_offer),
             ("POST", "/account/link/<provider_id>", changes.link),
             ("POST", "/account/unlink/<identity_id>", changes.unlink),
+            ("POST", "/account/registries/withdraw", changes.withdraw),
             ("POST", "/account/sessions/<sid>/end", changes.end_session),
             ("POST", "/account/sessions/end-others", changes.end_other_sessions),
+            ("POST", "/account/sign-out-everywhere", changes.sign_out_everywhere),
             ("GET", "/account/erase", changes.ask_to_erase),
             ("POST", "/account/erase", changes.erase),
         ),
@@ -80,6 +83,7 @@ def account(pages: AccountPages) -> ResponseReturnValue:
         ],
         linkable=[{"id": each.id, "name": each.name, "kind": each.kind} for each in pages.gate.usable()],
         sessions=[_shown(pages, each, visit) for each in pages.sessions.of_account(account_id, visit.now)],
+        registries=pages.registries.of_account(account_id, visit.now),
         offer={"name": offer.name, "email": offer.email} if offer else None,
         pending_email=pending,
         notice=NOTICES.get(request.args.get("notice", "")),
@@ -101,7 +105,17 @@ def download(pages: AccountPages) -> ResponseReturnValue:
         }
         for each in pages.sessions.of_account(account_id, visit.now)
     ]
-    body = json.dumps({**kept, "sessions": sessions}, indent=2, ensure_ascii=False)
+    registries = [
+        {
+            "client_id": each.client_id,
+            "name": each.name,
+            "may": list(each.knows),
+            "since": each.since.isoformat(),
+            "offline_until": each.offline_until.isoformat() if each.offline_until else None,
+        }
+        for each in pages.registries.of_account(account_id, visit.now)
+    ]
+    body = json.dumps({**kept, "sessions": sessions, "registries": registries}, indent=2, ensure_ascii=False)
     headers = {"Content-Disposition": 'attachment; filename="vestibule-account.json"'}
     return Response(body, mimetype="application/json", headers=headers)
 

@@ -7,12 +7,14 @@ from datetime import datetime
 from flask import redirect
 from flask.typing import ResponseReturnValue
 
+from broker.accounts.access import RegistryAccess
 from broker.accounts.emails import EmailChanges
 from broker.accounts.limits import MailLimit
 from broker.accounts.linking import LinkGoal
 from broker.accounts.service import Accounts
 from broker.audit.service import Audit
 from broker.signin.browser import Browser
+from broker.signin.ending import EndedBy, Ending
 from broker.signin.gate import Gate
 from broker.signin.policy import Policy
 from broker.signin.sessions import Session, Sessions
@@ -37,9 +39,10 @@ class AccountPages:
     audit: Audit
     database: Database
     browser: Browser
+    ending: Ending
+    registries: RegistryAccess
     mail_limit: MailLimit
     issuer: str
-    token_lifetime: int
     clock: Callable[[], datetime]
 
 
@@ -91,21 +94,7 @@ def fresh_visit_of(pages: AccountPages) -> Visit:
 
 def end_sessions(pages: AccountPages, visit: Visit, which: Callable[[Session], bool]) -> int:
     """End the account's own sessions that ``which`` picks, and return how many."""
-    ended = 0
-    for session in pages.sessions.of_account(visit.session.account_id, visit.now):
-        if which(session):
-            pages.sessions.end(session, pages.token_lifetime)
-            ended += 1
-    if ended:
-        with pages.database.begin() as connection:
-            pages.audit.record(
-                connection,
-                action="session.ended",
-                account_id=visit.session.account_id,
-                detail={"count": ended},
-                now=visit.now,
-            )
-    return ended
+    return pages.ending.end_of_account(visit.session.account_id, visit.now, EndedBy.OWNER, which)
 
 
 def noticed(notice: str) -> ResponseReturnValue:

@@ -1,24 +1,25 @@
 """The registries: OpenID relying parties, from configuration and from the database.
 
-A client in configuration costs no look-up and cannot be changed at run time; one added by ``vestibule clients
-add`` is read from the database each time, so that disabling it holds at once, everywhere.
+A client in configuration costs no look-up and cannot be changed at run time; one in the database is read each time,
+so that disabling it holds at once, everywhere. What the database has is parsed once for each of its states.
 """
 
 import hashlib
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from broker.audit.service import Audit
-from broker.oidc.model import clients
-from broker.settings import ClientSettings, Settings
+from broker.oidc.model import clients, consents, refresh_families
+from broker.settings import ClientMetadata, ClientSettings, Settings
 from broker.signin.policy import ClientRule
 from broker.storage.database import Database
 from claims.evidence import Binding, Strength
@@ -29,19 +30,39 @@ _CLIENT_ID = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """A registered client (RFC 7591 section 2 names). ``providers`` none: any; ``rule``: what it asks beyond ours."""
+    """A registered client (RFC 7591 section 2 names). ``providers`` none: any; ``rule``: what it asks beyond ours.
+
+    ``sector`` is the sector identifier (OpenID Connect Core 8.1), none for a client with public subjects.
+    """
 
     client_id: str
     name: str
-    redirect_uris: tuple[str, ...]
+    enabled: bool
     secret_sha256: str | None
+    grant_types: frozenset[str]
+    redirect_uris: tuple[str, ...]
     auth_method: str
+    jwks: Mapping[str, object] | None
+    jwks_uri: str | None
+    token_endpoint_auth_signing_alg: str | None
     scopes: tuple[str, ...]
     id_token_signed_response_alg: str
+    id_token_claims: tuple[str, ...]
+    access_token_format: str
+    introspection_signed_response_alg: str
+    sector: str | None
+    first_party: bool
+    require_pushed_authorization_requests: bool
+    require_signed_request_object: bool
+    request_object_signing_alg: str | None
+    dpop_bound_access_tokens: bool
+    insecure_pkce_optional: bool
+    post_logout_redirect_uris: tuple[str, ...]
+    backchannel_logout_uri: str | None
+    resources: frozenset[str]
+    serves: frozenset[str]
     providers: frozenset[str] | None
     rule: ClientRule
-    id_token_claims: tuple[str, ...]
-    enabled: bool
 
     # The interface that Authlib's grants ask of a client (authlib.oauth2.rfc6749.ClientMixin).
 
@@ -54,8 +75,7 @@ class Client:
 
     def check_client_secret(self, client_secret: str) -> bool:
         """Compare hashes in constant time; a secret of any bytes is just wrong, not an error."""
-        given = hashlib.sha256(client_secret.encode("utf-8", "surrogatepass")).hexdigest()
-        return self.secret_sha256 is not None and secrets.compare_digest(given, self.secret_sha256)
+        return self.secret_sha256 is not None and secrets.compare_digest(sha256(client_secret), self.secret_sha256)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """A client is held to its registered method at every endpoint."""
@@ -63,7 +83,12 @@ class Client:
         return method == self.auth_method
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == "authorization_code"
+        return grant_type in self.grant_types
+
+    @property
+    def confidential(self) -> bool:
+        """Whether it can prove who it is (RFC 6749 section 2.1)."""
+        return self.auth_method != "none"
 
     def allows(self, provider_id: str) -> bool:
         """Return whether users may come to this client by that provider."""
@@ -71,9 +96,18 @@ class Client:
 
     @property
     def home(self) -> str:
-        """Where the client lives: the origin of its first redirect URI."""
-        parts = urlsplit(self.redirect_uris[0])
-        return f"{parts.scheme}://{parts.netloc}"
+        """Where the client lives: the origin of its first redirect URI, or nothing."""
+        return origin(self.redirect_uris[0]) if self.redirect_uris else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A client as the database has it. ``management_sha256``: of its registration access token (RFC 7592)."""
+
+    client: Client
+    metadata: ClientMetadata
+    management_sha256: str | None
+    created_at: datetime
 
 
 class Clients:
@@ -94,6 +128,23 @@ class Clients:
             client = _from_row(row) if row is not None else None
         return client if client is not None and client.enabled else None
 
+    def name(self, client_id: str) -> str:
+        """Return the name people know a client by, were it switched off, or its id if it is gone."""
+        return self.names([client_id]).get(client_id, client_id)
+
+    def names(self, client_ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of those clients that there are: at most one statement."""
+        wanted = set(client_ids)
+        found = {each: self._configured[each].name for each in wanted & set(self._configured)}
+        missing = wanted - set(found)
+        if missing:
+            with self._database.read() as connection:
+                rows = connection.execute(
+                    select(clients.c.client_id, clients.c.name).where(clients.c.client_id.in_(missing))
+                ).all()
+            found |= {row.client_id: row.name for row in rows}
+        return found
+
     def all(self) -> list[tuple[Client, str]]:
         """Return every client, disabled ones too, with where it is defined: ``configuration`` or ``database``."""
         with self._database.read() as connection:
@@ -101,30 +152,80 @@ class Clients:
         configured = [(client, "configuration") for client in self._configured.values()]
         return configured + [(_from_row(row), "database") for row in rows]
 
+    def registered(self, connection: Connection, client_id: str) -> Registered | None:
+        """Return a client of the database, enabled or not, with all that is known of it."""
+        row = connection.execute(select(clients).where(clients.c.client_id == client_id)).one_or_none()
+        if row is None:
+            return None
+        return Registered(
+            client=_from_row(row),
+            metadata=ClientMetadata.model_validate_json(row.settings),
+            management_sha256=row.management_sha256,
+            created_at=row.created_at,
+        )
+
     def add(
-        self, connection: Connection, client_id: str, settings: ClientSettings, audit: Audit, now: datetime
+        self,
+        connection: Connection,
+        client_id: str,
+        metadata: ClientMetadata,
+        audit: Audit,
+        now: datetime,
+        *,
+        secret: str | None,
+        management_token: str | None = None,
     ) -> None:
-        """Add a client to the database. Raises ``ValueError`` when the id is taken."""
+        """Add a client to the database; of secret and token only hashes are kept.
+
+        Raises ``ValueError`` when the id is taken.
+        """
         taken = connection.execute(select(clients.c.client_id).where(clients.c.client_id == client_id)).one_or_none()
         if taken is not None or client_id in self._configured:
             raise ValueError(f"there is a client {client_id!r} already")
-        client = from_settings(client_id, settings)
         connection.execute(
             insert(clients).values(
                 client_id=client_id,
-                name=client.name,
-                secret_sha256=client.secret_sha256,
-                auth_method=client.auth_method,
-                redirect_uris=json.dumps(client.redirect_uris),
-                scopes=json.dumps(client.scopes),
-                providers=None if client.providers is None else json.dumps(sorted(client.providers)),
-                id_token_alg=client.id_token_signed_response_alg,
-                policy=json.dumps(_dump_policy(client)),
+                name=metadata.name,
+                secret_sha256=sha256(secret) if secret else None,
+                management_sha256=sha256(management_token) if management_token else None,
+                settings=_dump(metadata),
                 status="active",
                 created_at=now,
             )
         )
         audit.record(connection, action="client.added", client_id=client_id, now=now)
+
+    def replace(
+        self,
+        connection: Connection,
+        client_id: str,
+        metadata: ClientMetadata,
+        audit: Audit,
+        now: datetime,
+        *,
+        secret_sha256: str | None,
+    ) -> None:
+        """Replace what the database knows of a client. Raises ``LookupError`` when it has no such client."""
+        changed = connection.execute(
+            update(clients)
+            .where(clients.c.client_id == client_id)
+            .values(name=metadata.name, settings=_dump(metadata), secret_sha256=secret_sha256)
+        )
+        if changed.rowcount != 1:
+            raise LookupError(f"the database has no client {client_id!r}")
+        audit.record(connection, action="client.changed", client_id=client_id, now=now)
+
+    def remove(self, connection: Connection, client_id: str, audit: Audit, now: datetime) -> None:
+        """Remove a client from the database, with all it was granted.
+
+        Raises ``LookupError`` when the database has no such client.
+        """
+        removed = connection.execute(delete(clients).where(clients.c.client_id == client_id))
+        if removed.rowcount != 1:
+            raise LookupError(f"the database has no client {client_id!r}")
+        for granted in (refresh_families, consents):
+            connection.execute(delete(granted).where(granted.c.client_id == client_id))
+        audit.record(connection, action="client.removed", client_id=client_id, now=now)
 
     def set_status(self, connection: Connection, client_id: str, status: str, audit: Audit, now: datetime) -> None:
         """Set ``active`` or ``disabled``. Raises ``LookupError`` when the database has no such client."""
@@ -136,52 +237,76 @@ class Clients:
 
 def from_settings(client_id: str, settings: ClientSettings) -> Client:
     """Return the client of a configuration section. The secret is hashed at once and not kept."""
-    secret = settings.secret
+    secret = sha256(settings.secret.get_secret_value()) if settings.secret else None
+    return from_metadata(client_id, settings, secret_sha256=secret, enabled=settings.enabled)
+
+
+def from_metadata(client_id: str, metadata: ClientMetadata, *, secret_sha256: str | None, enabled: bool) -> Client:
+    """Return the client of this metadata."""
     return Client(
         client_id=client_id,
-        name=settings.name,
-        redirect_uris=tuple(settings.redirect_uris),
-        secret_sha256=hashlib.sha256(secret.get_secret_value().encode()).hexdigest() if secret else None,
-        auth_method=settings.auth_method,
-        scopes=tuple(settings.scopes),
-        id_token_signed_response_alg=settings.id_token_signed_response_alg,
-        providers=None if settings.providers is None else frozenset(settings.providers),
+        name=metadata.name,
+        enabled=enabled,
+        secret_sha256=secret_sha256,
+        grant_types=frozenset(metadata.grant_types),
+        redirect_uris=metadata.redirect_uris,
+        auth_method=metadata.auth_method,
+        jwks=metadata.jwks,
+        jwks_uri=metadata.jwks_uri,
+        token_endpoint_auth_signing_alg=metadata.token_endpoint_auth_signing_alg,
+        scopes=metadata.scopes,
+        id_token_signed_response_alg=metadata.id_token_signed_response_alg,
+        id_token_claims=metadata.id_token_claims,
+        access_token_format=metadata.access_token_format,
+        introspection_signed_response_alg=metadata.introspection_signed_response_alg,
+        sector=_sector(metadata),
+        first_party=metadata.first_party,
+        require_pushed_authorization_requests=metadata.require_pushed_authorization_requests,
+        require_signed_request_object=metadata.require_signed_request_object,
+        request_object_signing_alg=metadata.request_object_signing_alg,
+        dpop_bound_access_tokens=metadata.dpop_bound_access_tokens,
+        insecure_pkce_optional=metadata.insecure_pkce_optional,
+        post_logout_redirect_uris=metadata.post_logout_redirect_uris,
+        backchannel_logout_uri=metadata.backchannel_logout_uri,
+        resources=frozenset(metadata.resources),
+        serves=frozenset(metadata.serves),
+        providers=None if metadata.providers is None else frozenset(metadata.providers),
         rule=ClientRule(
-            strength=Strength.parse(settings.strength) if settings.strength else None,
-            bindings=None if settings.bindings is None else frozenset(map(Binding, settings.bindings)),
-            max_age=None if settings.max_age is None else timedelta(seconds=settings.max_age),
+            strength=Strength.parse(metadata.strength) if metadata.strength else None,
+            bindings=None if metadata.bindings is None else frozenset(map(Binding, metadata.bindings)),
+            max_age=None if metadata.max_age is None else timedelta(seconds=metadata.max_age),
         ),
-        id_token_claims=tuple(settings.id_token_claims),
-        enabled=settings.enabled,
     )
 
 
-def _dump_policy(client: Client) -> Mapping[str, object]:
-    rule = client.rule
-    return {
-        "strength": None if rule.strength is None else rule.strength.label,
-        "bindings": None if rule.bindings is None else sorted(rule.bindings),
-        "max_age": None if rule.max_age is None else int(rule.max_age.total_seconds()),
-        "id_token_claims": list(client.id_token_claims),
-    }
+def origin(uri: str) -> str:
+    """Return scheme, host and port of a URI."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def sha256(text: str) -> str:
+    """Return the hex SHA-256 of a secret, whatever characters it is of."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _sector(metadata: ClientMetadata) -> str | None:
+    """Return the host that pairwise subjects are told apart by (OpenID Connect Core section 8.1)."""
+    if metadata.subject_type == "public":
+        return None
+    return urlsplit(metadata.sector_identifier_uri or metadata.redirect_uris[0]).hostname
+
+
+def _dump(metadata: ClientMetadata) -> str:
+    document = ClientMetadata.model_dump(metadata, mode="json", include=set(ClientMetadata.model_fields))
+    return json.dumps(document, sort_keys=True)
 
 
 def _from_row(row: Row[*tuple[Any, ...]]) -> Client:
-    policy = json.loads(row.policy)
-    return Client(
-        client_id=row.client_id,
-        name=row.name,
-        redirect_uris=tuple(json.loads(row.redirect_uris)),
-        secret_sha256=row.secret_sha256,
-        auth_method=row.auth_method,
-        scopes=tuple(json.loads(row.scopes)),
-        id_token_signed_response_alg=row.id_token_alg,
-        providers=None if row.providers is None else frozenset(json.loads(row.providers)),
-        rule=ClientRule(
-            strength=Strength.parse(policy["strength"]) if policy["strength"] else None,
-            bindings=None if policy["bindings"] is None else frozenset(map(Binding, policy["bindings"])),
-            max_age=None if policy["max_age"] is None else timedelta(seconds=policy["max_age"]),
-        ),
-        id_token_claims=tuple(policy["id_token_claims"]),
-        enabled=row.status == "active",
-    )
+    return _parsed(row.client_id, row.settings, row.secret_sha256, row.status == "active")
+
+
+@lru_cache(maxsize=1024)
+def _parsed(client_id: str, settings: str, secret_sha256: str | None, enabled: bool) -> Client:
+    metadata = ClientMetadata.model_validate_json(settings)
+    return from_metadata(client_id, metadata, secret_sha256=secret_sha256, enabled=enabled)

@@ -1,33 +1,22 @@
 """Authorization codes: one minute, one use, bound to client, redirect URI, challenge and proof."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import cast
 
+from broker.oidc.grant import Grant, dump_grant, load_grant
 from broker.storage.sealed import Entry, SealedRecords, Sealer
 from broker.storage.store import ShortLived
-from claims.evidence import Authentication, dump, load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """What a code stands for: the request it answers, the person, and the proof as it was judged."""
+    """What a code stands for. No challenge: from a client that may do without PKCE."""
 
-    client_id: str
     redirect_uri: str
-    code_challenge: str
-    scope: tuple[str, ...]
-    nonce: str | None
-    requested_acr: tuple[str, ...]
-    essential_acr: tuple[str, ...]
-    id_token_claims: tuple[str, ...]
-    userinfo_claims: tuple[str, ...]
-    account_id: str
-    identity_id: str
-    provider_id: str
-    sid: str
-    authentication: Authentication
-    grant: str
+    code_challenge: str | None
+    grant: Grant
 
     # The interface that Authlib's grant and PKCE extension ask of a code.
 
@@ -39,7 +28,7 @@ class Code:
         return self.redirect_uri
 
     def get_scope(self) -> str:
-        return " ".join(self.scope)
+        return self.grant.get_scope()
 
 
 class Codes:
@@ -51,18 +40,30 @@ class Codes:
 
     def entry(self, handle: str, code: Code) -> Entry:
         """Return the store entry of a code, to be put there in one step with the end of its transaction."""
-        record = {**asdict(code), "authentication": dump(code.authentication)}
+        record = {
+            "redirect_uri": code.redirect_uri,
+            "code_challenge": code.code_challenge,
+            "grant": dump_grant(code.grant),
+        }
         return self._records.entry(handle, record, self._lifetime)
 
     def take(self, handle: str) -> Code | None:
         """Return the code and use it up: of any number of takers one gets it. Raises ``StoreUnavailable``."""
         record = self._records.take(handle)
-        return _load(record) if record is not None else None
+        if record is None:
+            return None
+        return Code(
+            redirect_uri=cast(str, record["redirect_uri"]),
+            code_challenge=cast(str | None, record["code_challenge"]),
+            grant=load_grant(record["grant"]),
+        )
 
 
-def _load(record: Mapping[str, object]) -> Code:
-    values: dict[str, object] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
-    }
-    values["authentication"] = load(record["authentication"])
-    return Code(**cast(dict[str, Any], values))
+def new_code() -> str:
+    """Return a code of 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def grant_of(code: str) -> str:
+    """Return the name of a code's grant: only who has had the code can name it."""
+    return hashlib.sha256(b"grant:" + code.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,6 +1,6 @@
-"""An error that goes back to the registry: RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6."""
+"""Errors that go back to the registry, by redirect (RFC 6749 section 4.1.2.1) or as JSON (section 5.2)."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from authlib.oauth2 import OAuth2Error
 
 
 class RedirectError(Exception):
@@ -12,17 +12,19 @@ class RedirectError(Exception):
         self.description = description
 
 
-def with_parameters(redirect_uri: str, parameters: dict[str, str | None]) -> str:
-    """Return the redirect URI with the parameters added to its query; those that are none are left out."""
-    parts = urlsplit(redirect_uri)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    query += [(name, value) for name, value in parameters.items() if value is not None]
-    return urlunsplit(parts._replace(query=urlencode(query)))
+class InvalidTarget(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
+    """RFC 8707 section 2: a resource that the client may not ask for."""
+
+    error = "invalid_target"
 
 
-def error_redirect(redirect_uri: str, state: str | None, issuer: str, error: RedirectError) -> str:
-    """Return the redirect that tells the registry of an error, with ``iss`` (RFC 9207 section 2)."""
-    return with_parameters(
-        redirect_uri,
-        {"error": error.error, "error_description": error.description, "state": state, "iss": issuer},
-    )
+class InvalidDpopProof(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
+    """RFC 9449 section 5: no proof of the key, or one that does not hold."""
+
+    error = "invalid_dpop_proof"
+
+
+class UseDpopNonce(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
+    """RFC 9449 section 8: the proof must carry the nonce that comes with this answer."""
+
+    error = "use_dpop_nonce"

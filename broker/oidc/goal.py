@@ -1,7 +1,7 @@
 """The registry's goal: a user who came through ``/authorize`` goes back with a code, or with an error.
 
 Whatever the request or the client demands is judged when the user comes back from the provider, when a live
-session is reused, and once more when the code is redeemed.
+session is reused, when consent is given, and once more when the code is redeemed.
 """
 
 from collections.abc import Mapping
@@ -13,17 +13,22 @@ from sqlalchemy import Connection
 
 from broker.oidc import request as requests
 from broker.oidc.clients import Client, Clients
-from broker.oidc.codes import Code, Codes
-from broker.oidc.errors import RedirectError, error_redirect, with_parameters
+from broker.oidc.codes import Code, Codes, grant_of, new_code
+from broker.oidc.consent.pending import PendingConsents
+from broker.oidc.consent.service import Consents
+from broker.oidc.errors import RedirectError
+from broker.oidc.grant import Grant
+from broker.oidc.pushed import PushedRequests
 from broker.oidc.request import AuthorizationRequest
-from broker.oidc.tokens import grant_of, new_code
+from broker.oidc.subjects import Subjects
 from broker.signin.gate import unavailable
 from broker.signin.goals import Landing, Preview, SignedIn
 from broker.signin.opening import Opening
 from broker.signin.policy import Policy
-from broker.signin.sessions import Session, codes_index
+from broker.signin.sessions import Session, clients_index, codes_index
 from broker.signin.transactions import Transaction
 from broker.storage.sealed import Entry
+from broker.web.destinations import Destination
 from broker.web.errors import BrokerError
 from claims.decision import Purpose, Reason, Requirement
 from claims.evidence import Binding
@@ -33,19 +38,40 @@ from providers.provider import Ask
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A code on its way: the redirect, the code's store entry, and its place among the codes of its session."""
+    """A code on its way, and what the store must do in the same step.
 
-    location: str
-    entry: Entry
-    index: tuple[str, str, int]
+    ``take`` must be there: a pushed request is answered once. ``put`` is the code, ``index`` its place among the
+    codes of its session, and its client's among the clients of it.
+    """
+
+    destination: Destination
+    take: tuple[str, ...]
+    put: tuple[Entry, ...]
+    index: tuple[tuple[str, str, int], ...]
 
 
 class RegistryGoal:
     """Handles :data:`~broker.signin.transactions.Goal.REGISTRY`."""
 
-    def __init__(self, *, clients: Clients, codes: Codes, opening: Opening, policy: Policy, issuer: str) -> None:
+    def __init__(
+        self,
+        *,
+        clients: Clients,
+        codes: Codes,
+        pushed: PushedRequests,
+        consents: Consents,
+        pending: PendingConsents,
+        subjects: Subjects,
+        opening: Opening,
+        policy: Policy,
+        issuer: str,
+    ) -> None:
         self._clients = clients
         self._codes = codes
+        self._pushed = pushed
+        self._consents = consents
+        self._pending = pending
+        self._subjects = subjects
         self._opening = opening
         self._policy = policy
         self._issuer = issuer
@@ -73,20 +99,21 @@ class RegistryGoal:
             back=True,
             ask=Ask(
                 reauthenticate="login" in request.prompt,
-                select_account=not {"select_account", "consent"}.isdisjoint(request.prompt),
+                select_account="select_account" in request.prompt,
                 max_age=min(ages, default=None),
             ),
         )
 
     def requirement(self, transaction: Transaction, provider_id: str, now: datetime) -> Requirement:
         request = _request(transaction)
-        client = self._client(request)
+        client = self.client_of(request)
         if not client.allows(provider_id):
             raise unavailable(provider_id)
         demand = request.demand(transaction.started_at)
         return self._policy.requirement(Purpose.SIGN_IN, now, rule=client.rule, demand=demand)
 
-    def _client(self, request: AuthorizationRequest) -> Client:
+    def client_of(self, request: AuthorizationRequest) -> Client:
+        """Return the client of a request that passed its checks a while ago. Raises ``BrokerError`` if it is gone."""
         client = self._clients.get(request.client_id)
         if client is None or not client.check_redirect_uri(request.redirect_uri):
             raise BrokerError(
@@ -100,8 +127,9 @@ class RegistryGoal:
 
     def finish(self, connection: Connection, signed_in: SignedIn) -> Landing:
         request = _request(signed_in.transaction)
+        client = self.client_of(request)
         opened = self._opening.open(connection, signed_in, request.client_id)
-        if request.sub is not None and request.sub != opened.account.account_id:
+        if request.sub is not None and not self._subjects.is_of(client, request.sub, opened.account.account_id):
             raise BrokerError(
                 status=400,
                 code="another_account",
@@ -109,43 +137,85 @@ class RegistryGoal:
                 next_step="Go back to it and sign out there first, or sign in with the account it knows.",
                 detail="sub of the request is not the account's",
             )
-        answer = self.answer(request, opened.session)
+        if self.needs_consent(connection, client, request, opened.account.account_id):
+            handle, pending = self._pending.entry(
+                request,
+                sid=opened.session.sid,
+                browser=signed_in.transaction.browser,
+                asked_at=signed_in.transaction.started_at,
+            )
+            return Landing(
+                location=f"/consent/{handle}",
+                put=[opened.entry, pending],
+                delete=opened.replaces,
+                index=[opened.index],
+                session_token=opened.token,
+            )
+        answer = self.answer(request, opened.session, signed_in.now)
         return Landing(
-            location=answer.location,
-            put=[opened.entry, answer.entry],
+            location=answer.destination.url,
+            fields=answer.destination.fields,
+            take=answer.take,
+            put=[opened.entry, *answer.put],
             delete=opened.replaces,
-            index=[opened.index, answer.index],
+            index=[opened.index, *answer.index],
             session_token=opened.token,
         )
 
-    def answer(self, request: AuthorizationRequest, session: Session) -> Answer:
-        """Return the redirect that carries a new code, and what the store must keep for it."""
+    def needs_consent(
+        self, connection: Connection, client: Client, request: AuthorizationRequest, account_id: str
+    ) -> bool:
+        """Return whether the person must be asked first: no statement for a first-party client."""
+        if "consent" in request.prompt:
+            return True
+        if client.first_party:
+            return False
+        return not self._consents.covers(connection, account_id, client.client_id, request.consent_scopes)
+
+    def answer(self, request: AuthorizationRequest, session: Session, now: datetime) -> Answer:
+        """Return the way back with a new code, and what the store must do for it."""
         handle = new_code()
         code = Code(
-            client_id=request.client_id,
             redirect_uri=request.redirect_uri,
             code_challenge=request.code_challenge,
-            scope=request.scope,
-            nonce=request.nonce,
-            requested_acr=request.requested_acr,
-            essential_acr=request.essential_acr,
-            id_token_claims=request.id_token_claims,
-            userinfo_claims=request.userinfo_claims,
-            account_id=session.account_id,
-            identity_id=session.identity_id,
-            provider_id=session.provider_id,
-            sid=session.sid,
-            authentication=session.authentication,
-            grant=grant_of(handle),
+            grant=Grant(
+                id=grant_of(handle),
+                client_id=request.client_id,
+                account_id=session.account_id,
+                identity_id=session.identity_id,
+                provider_id=session.provider_id,
+                sid=session.sid,
+                scope=request.scope,
+                authentication=session.authentication,
+                resources=request.resources,
+                nonce=request.nonce,
+                requested_acr=request.requested_acr,
+                essential_acr=request.essential_acr,
+                id_token_claims=request.id_token_claims,
+                userinfo_claims=request.userinfo_claims,
+                jkt=request.jkt,
+            ),
         )
-        location = with_parameters(request.redirect_uri, {"code": handle, "state": request.state, "iss": self._issuer})
         entry = self._codes.entry(handle, code)
-        return Answer(location=location, entry=entry, index=(codes_index(session.sid), entry[0], entry[2]))
+        left = max(1, int((session.expires_at - now).total_seconds()))
+        return Answer(
+            destination=request.reply(self._issuer).code(handle),
+            take=self.used_up(request),
+            put=(entry,),
+            index=(
+                (codes_index(session.sid), entry[0], entry[2]),
+                (clients_index(session.sid), request.client_id, left),
+            ),
+        )
 
-    def back(self, transaction: Transaction) -> str | None:
+    def used_up(self, request: AuthorizationRequest) -> tuple[str, ...]:
+        """Return the store keys that answering the request uses up: that of a pushed one."""
+        return (self._pushed.key(request.pushed),) if request.pushed is not None else ()
+
+    def back(self, transaction: Transaction) -> Destination | None:
         request = _request(transaction)
-        self._client(request)
-        return error_redirect(request.redirect_uri, request.state, self._issuer, _given_up(transaction.refused))
+        self.client_of(request)
+        return request.reply(self._issuer).error(_given_up(transaction.refused))
 
 
 def _request(transaction: Transaction) -> AuthorizationRequest:

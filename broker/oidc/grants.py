@@ -1,38 +1,31 @@
-"""The token endpoint on Authlib: its grant, its PKCE extension, its client authentication.
+"""The token endpoint on Authlib: its grants and its PKCE extension, on our client authentication and our stores.
 
-Everything untyped of Authlib that we subclass is in this module. What differs from its recipes, and why:
-the code is used up where it is read, in one step, so that two redemptions cannot both see it; the request is
-the form alone; PKCE is always checked; the ID token is ours (``auth_time`` may be unknown, times are fixed).
+Everything untyped of Authlib that the token endpoint is made of is in this module. What differs from its recipes,
+and why: a code or token is used up where it is read, in one step, so that two redemptions cannot both see it; the
+request is the form alone; what a client presents says how it authenticates; a proof of a key is read before
+anything is used up; the tokens are ours (``auth_time`` may be unknown, times are fixed).
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from authlib.oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Request
-from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc6749 import OAuth2Request
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant, RefreshTokenGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc8628 import DeviceCodeGrant
 from flask import Request, Response
 
+from broker.oidc.authentication import METHODS, ClientAuthentication
 from broker.oidc.clients import Client
 from broker.oidc.codes import Code
-
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redemption:
-    """What the grant needs of the broker.
-
-    ``take`` uses a code up and returns it, or none; ``replayed`` is told of a code that was not there or not the
-    client's; ``issue`` judges the proof once more and returns the token response, or none to refuse.
-    """
-
-    take: Callable[[str], Code | None]
-    replayed: Callable[[str, Client], None]
-    issue: Callable[[Client, Code], Mapping[str, object] | None]
+from broker.oidc.device.service import Devices
+from broker.oidc.grant import Grant
+from broker.oidc.proofs import KeyProofs
+from broker.oidc.redeem import Asked, Redeemer
+from broker.oidc.tokens.refresh import Family
+from claims.decision import Purpose
 
 
 class FormRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
@@ -42,24 +35,29 @@ class FormRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
         super().__init__(method=request.method, uri=uri, headers=request.headers)
         self._form = request.form.to_dict()
         self.payload = BasicOAuth2Payload(self._form)
+        self.resources = tuple(dict.fromkeys(request.form.getlist("resource")))
+        self.jkt: str | None = None
 
     @property
     def form(self) -> dict[str, str]:
         return self._form
 
+    @property
+    def asked(self) -> Asked:
+        """What is asked beside the grant."""
+        scope = self._form.get("scope")
+        words = tuple(dict.fromkeys(scope.split(" "))) if scope else None
+        return Asked(scope=words, resources=self.resources, jkt=self.jkt)
+
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no types
     """RFC 6749 section 4.1.3 and 4.1.4, the token half. The authorization half is ``oidc.authorize``."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
     def query_authorization_code(self, code: str, client: Client) -> Code | None:
-        redemption: Redemption = self.server.redemption
-        found = redemption.take(code)
-        if found is None or found.client_id != client.client_id:
-            redemption.replayed(code, client)
-            return None
-        return found
+        redeemer: Redeemer = self.server.redeemer
+        return redeemer.take(code, client)
 
     def authenticate_user(self, authorization_code: Code) -> Code:
         return authorization_code
@@ -68,34 +66,99 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
         """Nothing is left to delete: reading the code used it up."""
 
     def generate_token(self, user: Code, **_: object) -> dict[str, object]:
-        redemption: Redemption = self.server.redemption
-        token = redemption.issue(self.request.client, user)
-        if token is None:
-            raise InvalidGrantError("The sign-in behind this code no longer holds.")
-        return dict(token)
+        redeemer: Redeemer = self.server.redeemer
+        return dict(redeemer.of_code(self.request.client, user, self.request.asked))
 
 
 class AlwaysS256(CodeChallenge):  # type: ignore[misc]  # Authlib has no types
-    """RFC 7636, S256 only. Every code has a challenge, so every redemption must have the verifier."""
+    """RFC 7636, S256 only. A code with a challenge is redeemed with its verifier, one without it without one."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
+
+
+class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
+    """RFC 6749 section 6, with rotation (RFC 9700 section 4.14.2)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+
+    def authenticate_refresh_token(self, refresh_token: str) -> Family | None:
+        redeemer: Redeemer = self.server.redeemer
+        return redeemer.find(refresh_token, self.request.client)
+
+    def authenticate_user(self, refresh_token: Family) -> Family:
+        return refresh_token
+
+    def revoke_old_credential(self, refresh_token: Family) -> None:
+        """Nothing is left to revoke: replacing the token did."""
+
+    def issue_token(self, user: Family, refresh_token: Family) -> dict[str, object]:
+        del refresh_token  # the same
+        redeemer: Redeemer = self.server.redeemer
+        text = self.request.form["refresh_token"]
+        return dict(redeemer.of_family(self.request.client, user, text, self.request.asked))
+
+
+class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
+    """RFC 6749 section 4.4: a client's own calls to us."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+
+    def generate_token(self, **_: object) -> dict[str, object]:
+        redeemer: Redeemer = self.server.redeemer
+        return dict(redeemer.of_client(self.request.client, self.request.asked))
+
+
+class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]  # Authlib has no types
+    """RFC 8628 section 3.4 and 3.5."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+
+    def query_device_credential(self, device_code: str) -> "_Approved":
+        devices: Devices = self.server.devices
+        return _Approved(devices.redeem(device_code, self.request.client), self.request.client)
+
+    def validate_device_credential(self, credential: "_Approved") -> Grant:
+        return credential.grant
+
+    def generate_token(self, user: Grant, **_: object) -> dict[str, object]:
+        redeemer: Redeemer = self.server.redeemer
+        return dict(redeemer.of_grant(self.request.client, user, self.request.asked, Purpose.DEVICE_APPROVAL))
 
 
 class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
     """Authlib's server, reduced to the token endpoint."""
 
-    def __init__(self, *, redemption: Redemption, find_client: Callable[[str], Client | None], endpoint: str) -> None:
+    def __init__(
+        self,
+        *,
+        redeemer: Redeemer,
+        devices: Devices,
+        authentication: ClientAuthentication,
+        proofs: KeyProofs,
+        endpoint: str,
+    ) -> None:
         super().__init__()
-        self.redemption = redemption
-        self._find_client = find_client
+        self.redeemer = redeemer
+        self.devices = devices
+        self._authentication = authentication
+        self._proofs = proofs
         self._endpoint = endpoint
-        self.register_grant(CodeGrant, [AlwaysS256(required=True)])
+        self.register_grant(CodeGrant, [AlwaysS256(required=False)])
+        for grant in (RefreshGrant, ServiceGrant, DeviceGrant):
+            self.register_grant(grant)
 
-    def query_client(self, client_id: str) -> Client | None:
-        return self._find_client(client_id)
+    def authenticate_client(self, request: FormRequest, methods: object, endpoint: str = "token") -> Client:
+        del methods
+        client = self._authentication(request.form, request.headers, endpoint)
+        request.client, request.auth_method = client, client.auth_method
+        request.jkt = self._proofs.of(request.headers, method="POST", url=self._endpoint)
+        return client
+
+    def validate_requested_scope(self, scope: str | None) -> None:
+        """The grants look at scopes themselves, as each means something else by them."""
 
     def save_token(self, token: Mapping[str, object], request: OAuth2Request) -> None:
-        """Nothing is stored of a token: see ``oidc.tokens``."""
+        """Nothing is left to store: see ``oidc.tokens``."""
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Nobody listens."""
@@ -105,4 +168,19 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         return FormRequest(request, self._endpoint)
 
     def handle_response(self, status: int, body: object, headers: list[tuple[str, str]]) -> Response:
-        return Response(json.dumps(body) if isinstance(body, dict) else str(body), status=status, headers=headers)
+        text = json.dumps(body) if isinstance(body, dict) else str(body)
+        return Response(text, status=status, headers=dict(headers))
+
+
+class _Approved:
+    """A device code that was approved and has just been used up, as Authlib's grant looks at it."""
+
+    def __init__(self, grant: Grant, client: Client) -> None:
+        self.grant = grant
+        self._client = client
+
+    def get_client_id(self) -> str:
+        return self._client.client_id
+
+    def get_scope(self) -> str:
+        return self.grant.get_scope()

@@ -1,35 +1,63 @@
-"""From a code to tokens, and from an access token to userinfo: the proof is judged once more on the way."""
+"""From a code, a refresh token or a device code to tokens: the proof is judged once more on the way."""
 
+import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidScopeError
 
 from broker.accounts.service import Accounts
-from broker.oidc.authorize.checks import SCOPE_OF_CLAIM
+from broker.audit.service import Audit
 from broker.oidc.clients import Client
-from broker.oidc.codes import Code, Codes
-from broker.oidc.grants import Redemption
-from broker.oidc.tokens import AccessToken, AccessTokens, IdTokens, grant_of
+from broker.oidc.codes import Code, Codes, grant_of
+from broker.oidc.consent.service import Consents
+from broker.oidc.errors import InvalidDpopProof, InvalidTarget
+from broker.oidc.grant import SCOPE_OF_CLAIM, Grant
+from broker.oidc.subjects import Subjects
+from broker.oidc.tokens.access import AccessToken, AccessTokens
+from broker.oidc.tokens.id_token import IdTokens
+from broker.oidc.tokens.marks import Marks
+from broker.oidc.tokens.refresh import Family, RefreshTokens, State
 from broker.signin.policy import Demand, Policy
 from broker.storage.database import Database
-from claims.decision import Purpose, decide
+from claims.decision import Purpose, Verdict, decide
 from claims.profile import Profile
 from claims.release import authentication_claims, person_claims
+
+OFFLINE = "offline_access"
+# What a client may do for itself, without anybody signed in.
+SERVICE_SCOPES = frozenset({"introspection"})
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a token request asks beside its grant: none and nothing leave it as it was granted."""
+
+    scope: tuple[str, ...] | None = None
+    resources: tuple[str, ...] = ()
+    jkt: str | None = None
+
+
 class Redeemer:
-    """Answers the token and userinfo endpoints."""
+    """Answers the token and userinfo endpoints. What it refuses, it raises as an ``OAuth2Error``."""
 
     def __init__(
         self,
         *,
         accounts: Accounts,
         codes: Codes,
+        consents: Consents,
         access_tokens: AccessTokens,
+        access_lifetime: int,
+        refresh_tokens: RefreshTokens,
         id_tokens: IdTokens,
+        marks: Marks,
+        subjects: Subjects,
+        audit: Audit,
         policy: Policy,
         providers: frozenset[str],
         database: Database,
@@ -37,16 +65,111 @@ class Redeemer:
     ) -> None:
         self._accounts = accounts
         self._codes = codes
+        self._consents = consents
         self._access_tokens = access_tokens
+        self._lifetime = access_lifetime
+        self._refresh_tokens = refresh_tokens
         self._id_tokens = id_tokens
+        self._marks = marks
+        self._subjects = subjects
+        self._audit = audit
         self._policy = policy
         self._providers = providers
         self._database = database
         self._clock = clock
 
-    def redemption(self) -> Redemption:
-        """Return the verbs for the grant."""
-        return Redemption(take=self._codes.take, replayed=self._replayed, issue=self._issue)
+    def take(self, text: str, client: Client) -> Code | None:
+        """Use a code up and return it, if it is the client's. One that is not there ends what it once led to."""
+        code = self._codes.take(text)
+        if code is not None and code.grant.client_id == client.client_id:
+            return code
+        # Whoever came first may have been the thief (RFC 6749 section 4.1.2): what they got ends now.
+        self._end(grant_of(text), client, "code_reused")
+        return None
+
+    def of_code(self, client: Client, code: Code, asked: Asked) -> Mapping[str, object]:
+        """Return the token response for a code (OpenID Connect Core section 3.1.3.3)."""
+        return self.of_grant(client, code.grant, asked, Purpose.SESSION)
+
+    def of_grant(self, client: Client, grant: Grant, asked: Asked, purpose: Purpose) -> Mapping[str, object]:
+        """Return the token response for what was just granted, with a refresh token where that was granted too."""
+        now = self._clock()
+        _check_key(client, grant, asked.jkt)
+        _check_resources(grant, asked)
+        person, verdict = self._judge(client, grant, purpose, now)
+        response = self._tokens(client, grant, asked, person, verdict, now)
+        if OFFLINE in grant.scope and client.check_grant_type("refresh_token"):
+            # A public client proves nothing but the key; a confidential one proves who it is (RFC 9449 section 5).
+            kept = replace(grant, nonce=None, jkt=None if client.confidential else asked.jkt)
+            with self._database.begin() as connection:
+                response["refresh_token"] = self._refresh_tokens.start(connection, kept, now)
+        return response
+
+    def find(self, text: str, client: Client) -> Family | None:
+        """Return the family of a client's refresh token if that is the current one; a reused one ends its family."""
+        now = self._clock()
+        with self._database.read() as connection:
+            family = self._refresh_tokens.find(connection, text, now)
+        if family is None or not family.check_client(client):
+            return None
+        if family.state is State.REUSED:
+            self._end(family.grant.id, client, "refresh_token_reused")
+        return family if family.state is State.CURRENT else None
+
+    def of_family(self, client: Client, family: Family, text: str, asked: Asked) -> Mapping[str, object]:
+        """Return the token response for a refresh (OpenID Connect Core section 12.2).
+
+        The token is replaced, but for a confidential client whose tokens are bound to a key (FAPI 2.0, 5.3.2.1).
+        """
+        now, grant = self._clock(), family.grant
+        _check_key(client, grant, asked.jkt)
+        _check_resources(grant, asked)
+        _check_scope(grant, asked)
+        person, verdict = self._judge(client, grant, Purpose.REFRESH, now)
+        # The session may be over; whoever was granted offline access keeps it.
+        response = self._tokens(client, grant, asked, person, verdict, now, session_bound=False)
+        if client.confidential and asked.jkt is not None:
+            response["refresh_token"] = text
+            return response
+        with self._database.begin() as connection:
+            successor = self._refresh_tokens.rotate(connection, family, text, now)
+        if successor is None:
+            # Another use of the same token was faster, a moment ago.
+            raise InvalidGrantError("The refresh token was just used.")
+        response["refresh_token"] = successor
+        return response
+
+    def of_client(self, client: Client, asked: Asked) -> Mapping[str, object]:
+        """Return the token response for a client that acts for itself (RFC 6749 section 4.4)."""
+        now = self._clock()
+        allowed = tuple(scope for scope in client.scopes if scope in SERVICE_SCOPES)
+        scope = asked.scope if asked.scope is not None else allowed
+        if not scope or not set(scope) <= set(allowed):
+            raise InvalidScopeError("The client may not have this scope for itself.")
+        if not set(asked.resources) <= client.resources:
+            raise InvalidTarget("The client may not ask for this resource.")
+        if client.dpop_bound_access_tokens and asked.jkt is None:
+            raise InvalidDpopProof("A proof of the key is missing.")
+        issued_at = int(now.timestamp())
+        token = AccessToken(
+            jti=secrets.token_urlsafe(16),
+            grant=secrets.token_urlsafe(16),
+            sid="",
+            client_id=client.client_id,
+            account_id="",
+            identity_id="",
+            provider_id="",
+            sub=client.client_id,
+            scope=scope,
+            userinfo_claims=(),
+            audience=asked.resources,
+            acr=None,
+            auth_time=None,
+            jkt=asked.jkt,
+            issued_at=issued_at,
+            expires_at=issued_at + self._lifetime,
+        )
+        return self._described(client, token, now)
 
     def userinfo(self, token: AccessToken) -> Mapping[str, object] | None:
         """Return the claims of OpenID Connect Core section 5.3.2, or none when the account no longer stands."""
@@ -54,53 +177,115 @@ class Redeemer:
             person = self._accounts.live(connection, token.account_id, token.identity_id)
         if person is None:
             return None
-        return {**_released(person, token.scope, token.userinfo_claims), "sub": token.account_id}
+        return {**_released(person, token.scope, token.userinfo_claims), "sub": token.sub}
 
-    def _replayed(self, code: str, client: Client) -> None:
-        # Whoever came first may have been the thief (RFC 6749 section 4.1.2): what they got ends now.
-        self._access_tokens.end_grant(grant_of(code))
-        log.warning("code refused", client=client.client_id, reason="unknown, used or of another client")
+    def _end(self, grant_id: str, client: Client, reason: str) -> None:
+        self._marks.end_grant(grant_id)
+        with self._database.begin() as connection:
+            if self._refresh_tokens.end(connection, grant_id):
+                self._audit.record(
+                    connection,
+                    action="grant.ended",
+                    client_id=client.client_id,
+                    detail={"reason": reason},
+                    now=self._clock(),
+                )
+        log.warning("grant refused", client=client.client_id, reason=reason)
 
-    def _issue(self, client: Client, code: Code) -> Mapping[str, object] | None:
-        now = self._clock()
-        if code.provider_id not in self._providers or not client.allows(code.provider_id):
-            return None
-        # The request's ages were judged when it was answered; what policy and the registry insist on still holds.
-        demand = Demand(asked_at=now, acr=code.essential_acr)
-        requirement = self._policy.requirement(Purpose.SESSION, now, rule=client.rule, demand=demand)
-        verdict = decide(requirement, code.authentication, now)
-        with self._database.read() as connection:
-            person = self._accounts.live(connection, code.account_id, code.identity_id)
-        if person is None or not verdict.satisfied:
-            return None
+    def _judge(self, client: Client, grant: Grant, purpose: Purpose, now: datetime) -> tuple[Profile, Verdict]:
+        """Return person and verdict. Raises ``InvalidGrantError`` unless account, identity, way in and proof hold."""
+        if grant.provider_id in self._providers and client.allows(grant.provider_id):
+            # The request's ages were judged when it was answered; what policy and the registry insist on still holds.
+            demand = Demand(asked_at=now, acr=grant.essential_acr)
+            requirement = self._policy.requirement(purpose, now, rule=client.rule, demand=demand)
+            verdict = decide(requirement, grant.authentication, now)
+            with self._database.read() as connection:
+                person = self._accounts.live(connection, grant.account_id, grant.identity_id)
+                # Taken back in the meantime, it counts no more: no statement for a first-party client.
+                consented = client.first_party or self._consents.covers(
+                    connection, grant.account_id, client.client_id, grant.consent_scopes
+                )
+            if person is not None and consented and verdict.satisfied:
+                return person, verdict
+        raise InvalidGrantError("The sign-in behind this no longer holds. The user has to sign in again.")
+
+    def _tokens(
+        self,
+        client: Client,
+        grant: Grant,
+        asked: Asked,
+        person: Profile,
+        verdict: Verdict,
+        now: datetime,
+        *,
+        session_bound: bool = True,
+    ) -> dict[str, object]:
+        sub = self._subjects.of(client, grant.account_id)
+        authenticated = authentication_claims(verdict, grant.authentication, grant.requested_acr)
+        issued_at = int(now.timestamp())
+        acr, auth_time = authenticated.get("acr"), authenticated.get("auth_time")
         token = AccessToken(
-            grant=code.grant,
-            sid=code.sid,
+            jti=secrets.token_urlsafe(16),
+            grant=grant.id,
+            sid=grant.sid if session_bound else "",
             client_id=client.client_id,
-            account_id=code.account_id,
-            identity_id=code.identity_id,
-            provider_id=code.provider_id,
-            scope=code.scope,
-            userinfo_claims=code.userinfo_claims,
-            expires_at=int(now.timestamp()) + self._access_tokens.lifetime,
+            account_id=grant.account_id,
+            identity_id=grant.identity_id,
+            provider_id=grant.provider_id,
+            sub=sub,
+            scope=asked.scope if asked.scope is not None else grant.scope,
+            userinfo_claims=grant.userinfo_claims,
+            audience=asked.resources or grant.resources,
+            acr=acr if isinstance(acr, str) else None,
+            auth_time=auth_time if isinstance(auth_time, int) else None,
+            jkt=asked.jkt,
+            issued_at=issued_at,
+            expires_at=issued_at + self._lifetime,
         )
+        response = self._described(client, token, now)
+        if "openid" not in token.scope:
+            return response
         claims: dict[str, object] = {
-            **_released(person, (), (*client.id_token_claims, *code.id_token_claims)),
-            **authentication_claims(verdict, code.authentication, code.requested_acr),
-            "sub": code.account_id,
-            "sid": code.sid,
+            **_released(person, (), (*client.id_token_claims, *grant.id_token_claims)),
+            **authenticated,
+            "sub": sub,
+            "sid": grant.sid,
         }
-        if code.nonce is not None:
-            claims["nonce"] = code.nonce
+        if grant.nonce is not None:
+            claims["nonce"] = grant.nonce
+        response["id_token"] = self._id_tokens.sign(
+            claims, client_id=client.client_id, algorithm=client.id_token_signed_response_alg, now=now
+        )
+        return response
+
+    def _described(self, client: Client, token: AccessToken, now: datetime) -> dict[str, object]:
+        if client.access_token_format == "jwt":  # noqa: S105 - a format, not a password
+            text = self._access_tokens.jwt(token, algorithm=client.id_token_signed_response_alg, now=now)
+        else:
+            text = self._access_tokens.opaque(token)
         return {
-            "access_token": self._access_tokens.seal(token),
-            "token_type": "Bearer",
-            "expires_in": self._access_tokens.lifetime,
-            "scope": code.get_scope(),
-            "id_token": self._id_tokens.sign(
-                claims, client_id=client.client_id, algorithm=client.id_token_signed_response_alg, now=now
-            ),
+            "access_token": text,
+            "token_type": "DPoP" if token.jkt is not None else "Bearer",
+            "expires_in": self._lifetime,
+            "scope": token.get_scope(),
         }
+
+
+def _check_key(client: Client, grant: Grant, jkt: str | None) -> None:
+    if (grant.jkt is not None or client.dpop_bound_access_tokens) and jkt is None:
+        raise InvalidDpopProof("A proof of the key is missing.")
+    if grant.jkt not in (None, jkt):
+        raise InvalidDpopProof("The proof is of another key.")
+
+
+def _check_resources(grant: Grant, asked: Asked) -> None:
+    if not set(asked.resources) <= set(grant.resources):
+        raise InvalidTarget("This resource was not granted.")
+
+
+def _check_scope(grant: Grant, asked: Asked) -> None:
+    if asked.scope is not None and not set(asked.scope) <= set(grant.scope):
+        raise InvalidScopeError("This scope was not granted.")
 
 
 def _released(person: Profile, scope: tuple[str, ...], asked: tuple[str, ...]) -> dict[str, object]:

@@ -4,8 +4,39 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from broker.oidc.errors import RedirectError
+from broker.oidc.grant import consent_scopes
 from broker.signin.policy import Demand
+from broker.web.destinations import Destination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """How a registry is answered: where, with which ``state``, by redirect or by a form that posts itself."""
+
+    redirect_uri: str
+    state: str | None
+    form_post: bool
+    issuer: str
+
+    def code(self, code: str) -> Destination:
+        """Return where the user takes a code (RFC 6749 section 4.1.2)."""
+        return self._with(code=code)
+
+    def error(self, error: RedirectError) -> Destination:
+        """Return where the user takes an error (RFC 6749 section 4.1.2.1)."""
+        return self._with(error=error.error, error_description=error.description)
+
+    def _with(self, **parameters: str) -> Destination:
+        # iss: RFC 9207 section 2.
+        fields = {**parameters, **({"state": self.state} if self.state is not None else {}), "iss": self.issuer}
+        if self.form_post:
+            return Destination(url=self.redirect_uri, fields=fields)
+        parts = urlsplit(self.redirect_uri)
+        query = [*parse_qsl(parts.query, keep_blank_values=True), *fields.items()]
+        return Destination(url=urlunsplit(parts._replace(query=urlencode(query))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,14 +44,16 @@ class AuthorizationRequest:
     """JSON values only, so that it survives the user's way through the provider.
 
     ``max_age`` in seconds, none when absent; ``essential_acr`` from the ``claims`` parameter; ``id_token_claims``
-    and ``userinfo_claims`` are the person's claims it asked for by name.
+    and ``userinfo_claims`` are the person's claims it asked for by name; ``sub`` is the user it means, as its client
+    knows them; ``jkt`` the key that its code is bound to; ``pushed`` the handle of a pushed request.
     """
 
     client_id: str
     redirect_uri: str
     scope: tuple[str, ...]
-    code_challenge: str
+    code_challenge: str | None = None
     state: str | None = None
+    form_post: bool = False
     nonce: str | None = None
     prompt: tuple[str, ...] = ()
     max_age: int | None = None
@@ -29,8 +62,15 @@ class AuthorizationRequest:
     auth_time_essential: bool = False
     id_token_claims: tuple[str, ...] = ()
     userinfo_claims: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
     provider: str | None = None
     sub: str | None = None
+    jkt: str | None = None
+    pushed: str | None = None
+
+    def reply(self, issuer: str) -> Reply:
+        """Return how to answer it."""
+        return Reply(redirect_uri=self.redirect_uri, state=self.state, form_post=self.form_post, issuer=issuer)
 
     def demand(self, asked_at: datetime) -> Demand:
         """Return what the request demands of the proof."""
@@ -46,6 +86,11 @@ class AuthorizationRequest:
     def requested_acr(self) -> tuple[str, ...]:
         """The acr values in the order of preference: the essential ones first."""
         return self.essential_acr + self.acr_values
+
+    @property
+    def consent_scopes(self) -> tuple[str, ...]:
+        """What a person consents to: the scopes, those of claims asked for by name included."""
+        return consent_scopes(self.scope, (*self.id_token_claims, *self.userinfo_claims))
 
 
 def dump(request: AuthorizationRequest) -> dict[str, object]:

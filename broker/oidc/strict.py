@@ -19,8 +19,11 @@ class BadRequest(Exception):
         self.status = status
 
 
-def check_form(request: Request) -> None:
-    """Raise :class:`BadRequest` unless the parameters are in the form, once each, with one way to authenticate."""
+def check_form(request: Request, *, with_token: bool = False) -> None:
+    """Raise :class:`BadRequest` unless the parameters are in the form, once each, with one way to authenticate.
+
+    ``resource`` alone may be repeated (RFC 8707 section 2). ``with_token``: the header holds an access token.
+    """
     if (request.content_length or 0) > MAX_BODY:
         raise BadRequest("invalid_request", "The body is too large.", 413)
     if request.mimetype != "application/x-www-form-urlencoded":
@@ -31,15 +34,14 @@ def check_form(request: Request) -> None:
         unquote_to_bytes(request.get_data()).decode()
     except UnicodeDecodeError as error:
         raise BadRequest("invalid_request", "The body is not UTF-8.") from error
-    if any(len(values) > 1 for _, values in request.form.lists()):
+    if any(len(values) > 1 for name, values in request.form.lists() if name != "resource"):
         raise BadRequest("invalid_request", "A parameter was sent more than once.")
-    authorization = request.headers.get("Authorization")
-    if authorization is not None:
-        client_id = _basic_client_id(authorization)
-        if "client_secret" in request.form:
-            raise BadRequest("invalid_request", "Two ways to authenticate at once.")
-        if request.form.get("client_id", client_id) != client_id:
-            raise BadRequest("invalid_request", "Two different clients at once.")
+    authorization = None if with_token else request.headers.get("Authorization")
+    ways = (authorization, request.form.get("client_secret"), request.form.get("client_assertion"))
+    if sum(way is not None for way in ways) + with_token > 1:
+        raise BadRequest("invalid_request", "Two ways to authenticate at once.")
+    if authorization is not None and request.form.get("client_id", "") not in ("", _basic_client_id(authorization)):
+        raise BadRequest("invalid_request", "Two different clients at once.")
 
 
 def _basic_client_id(authorization: str) -> str:

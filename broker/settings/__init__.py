@@ -8,10 +8,13 @@ a value that could be a secret; every unsafe switch begins with ``insecure_`` an
 :meth:`Settings.insecure`.
 """
 
-from broker.settings.model import ClientSettings, MailSettings, PolicySettings, Settings, TokenSettings
-from broker.settings.source import Problem, SettingsError, load, parse_client
+from broker.settings.clients import ClientMetadata, ClientSettings
+from broker.settings.model import MailSettings, PolicySettings, Settings, TokenSettings
+from broker.settings.problem import Problem, SettingsError
+from broker.settings.source import load, parse_client
 
 __all__ = [
+    "ClientMetadata",
     "ClientSettings",
     "MailSettings",
     "PolicySettings",

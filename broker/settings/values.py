@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -14,6 +15,8 @@ KEY_BYTES = 32
 _MIN_DISTINCT_BYTES = 16  # 32 random bytes have about 30; fewer than 16 is a placeholder
 _MIN_DISTINCT_CHARACTERS = 8
 _MIN_CLIENT_SECRET = 32
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 def is_loopback(host: str | None) -> bool:
@@ -91,6 +94,13 @@ def issuer_url(url: str) -> str:
     return url
 
 
+def display_name(name: str) -> str:
+    """Return a name of which people see everything, in its order. Raises ``ValueError``."""
+    if not name.isprintable() or name != name.strip():
+        raise ValueError("has characters that cannot be seen")
+    return name
+
+
 def redirect_uri(url: str) -> str:
     """Return a redirect URI that can be compared as an exact string (RFC 9700 2.1, RFC 6749 3.1.2).
 
@@ -99,9 +109,36 @@ def redirect_uri(url: str) -> str:
     parts = _web(url)
     if "*" in url:
         raise ValueError("has a wildcard")
-    if "\\" in url or parts.netloc != parts.netloc.lower() or str(parts.hostname).endswith("."):
+    plain = parts.netloc == parts.netloc.lower() and url.startswith(f"{parts.scheme}://")
+    if not plain or "\\" in url or not _is_host(parts.hostname or ""):
         raise ValueError("is written in an unusual way")
     return url
+
+
+def _is_host(host: str) -> bool:
+    """Return whether a host is an address or a name as they are written, and nothing that browsers make one of.
+
+    They decode ``%``, and read ``127.1`` and ``0x7f000001`` as addresses (WHATWG URL, "host parsing").
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        return _HOST.fullmatch(host) is not None and not _NUMBER.fullmatch(host.rpartition(".")[2])
+    return "%" not in host
+
+
+def web_url(url: str) -> str:
+    """Return an https URL that we may fetch from; http only for this machine. Raises ``ValueError``."""
+    _web(url)
+    return url
+
+
+def resource(uri: str) -> str:
+    """Return a resource indicator: an absolute URI without a fragment (RFC 8707 section 2). Raises ``ValueError``."""
+    parts = _parts(uri)
+    if not parts.scheme or not (parts.netloc or parts.path) or "#" in uri:
+        raise ValueError("is not an absolute URI without a fragment")
+    return uri
 
 
 def database_url(url: str) -> str:

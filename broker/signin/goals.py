@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from broker.signin.transactions import Transaction
 from broker.storage.sealed import Entry
+from broker.web.destinations import Destination
 from claims.decision import Requirement, Verdict
 from claims.evidence import Binding
 from providers.provider import Ask, Identified
@@ -56,10 +57,11 @@ class SignedIn:
 class Landing:
     """Where the user goes next, and what the store must do in the same step that ends the transaction.
 
-    ``take`` are keys that must be there, or nothing happens.
+    ``take`` are keys that must be there, or nothing happens. ``fields`` are posted there, if there are any.
     """
 
     location: str
+    fields: Mapping[str, str] | None = None
     take: Sequence[str] = ()
     put: Sequence[Entry] = ()
     delete: Sequence[str] = ()
@@ -82,6 +84,6 @@ class GoalHandler(Protocol):
         """Do what the user came for, inside the caller's database transaction."""
         ...
 
-    def back(self, transaction: Transaction) -> str | None:
+    def back(self, transaction: Transaction) -> Destination | None:
         """Return where giving up leads, or none when there is nowhere to go back to."""
         ...

@@ -9,6 +9,7 @@ from broker.signin.opening import Opening
 from broker.signin.policy import Policy
 from broker.signin.proofs import ProbeResult, ProviderProofs
 from broker.signin.transactions import Transaction
+from broker.web.destinations import Destination
 from broker.web.errors import BrokerError
 from claims.decision import Purpose, Requirement
 from providers.provider import Ask
@@ -47,7 +48,7 @@ class AccountGoal:
             session_token=opened.token,
         )
 
-    def back(self, transaction: Transaction) -> str | None:
+    def back(self, transaction: Transaction) -> Destination | None:
         del transaction
         return None
 
@@ -94,6 +95,6 @@ class ProbeGoal:
             ) from error
         return Landing(location=f"/probe/{token}/done")
 
-    def back(self, transaction: Transaction) -> str | None:
+    def back(self, transaction: Transaction) -> Destination | None:
         del transaction
         return None

@@ -130,6 +130,11 @@ def codes_index(sid: str) -> str:
     return f"codes:{digest(sid)}"
 
 
+def clients_index(sid: str) -> str:
+    """Return the index of the ids of the clients that a session has led to: whom to tell when it ends."""
+    return f"clients:{digest(sid)}"
+
+
 def _index(account_id: str) -> str:
     return f"sessions:{account_id}"
 

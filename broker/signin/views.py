@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from broker.signin import returns
 from broker.signin.browser import Browser
+from broker.signin.ending import EndedBy, Ending
 from broker.signin.gate import Again, Gate, Landed, Refused, expired
 from broker.signin.goals import Preview
 from broker.signin.proofs import ProviderProofs
@@ -16,6 +17,7 @@ from broker.signin.returns import Relay
 from broker.signin.sessions import Sessions
 from broker.signin.transactions import Goal, Transaction, Transactions
 from broker.web import csrf, references, routes
+from broker.web.destinations import Destination, leave
 from broker.web.errors import BrokerError
 from broker.web.texts import REMEDIES, explain_fault, explain_verdict
 from providers.provider import Provider
@@ -31,8 +33,8 @@ class WayIn:
     proofs: ProviderProofs
     relay: Relay
     browser: Browser
+    ending: Ending
     session_lifetime: int
-    token_lifetime: int
     clock: Callable[[], datetime]
 
 
@@ -90,23 +92,25 @@ def go(way: WayIn, transaction_id: str, provider_id: str) -> ResponseReturnValue
 def back(way: WayIn, transaction_id: str) -> ResponseReturnValue:
     """GET /leave/<transaction>: give up, and tell the registry."""
     transaction = _transaction(way, transaction_id)
-    location = way.gate.handlers[transaction.goal].back(transaction)
-    if location is None or not way.transactions.take(transaction):
+    destination = way.gate.handlers[transaction.goal].back(transaction)
+    if destination is None or not way.transactions.take(transaction):
         raise expired("nowhere to go back to")
-    return redirect(location)
+    return leave(destination)
 
 
 def sign_out(way: WayIn) -> ResponseReturnValue:
-    """POST /signout: the session ends here; registries keep theirs."""
-    session = way.sessions.find(way.browser.session_cookie(), way.clock())
+    """POST /signout: the session ends, and the registries that it led to are told."""
+    now = way.clock()
+    session = way.sessions.find(way.browser.session_cookie(), now)
     if session is not None:
-        way.sessions.end(session, way.token_lifetime)
+        way.ending.end(session, now, EndedBy.SIGN_OUT)
     csrf.renew()
     response = make_response(
         render_template(
             "message.html",
             title="You are signed out",
-            sentence="Your session here has ended. The registries you were signed in to may keep theirs.",
+            sentence="Your session here has ended. We are telling the registries you were signed in to; "
+            "those that do not listen may keep theirs.",
             steps=("Sign out of your provider as well if other people use this device.",),
             link={"label": "Sign in again", "url": "/signin"},
         )
@@ -177,7 +181,7 @@ def _begin(way: WayIn, goal: Goal, payload: dict[str, object]) -> ResponseReturn
 
 def _landed(way: WayIn, landed: Landed) -> ResponseReturnValue:
     landing = landed.landing
-    response = redirect(landing.location)
+    response = leave(Destination(url=landing.location, fields=landing.fields))
     if landing.session_token is not None:
         csrf.renew()
         way.browser.sign_in(response, landing.session_token, way.session_lifetime)

@@ -28,7 +28,7 @@ _FIXED = {
 }
 _HSTS = "max-age=31536000"
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'none'; script-src 'none'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'none'; script-src {script}; "
     "form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
 )
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]")
@@ -52,6 +52,11 @@ def allow_form_action(url: str) -> None:
     g.setdefault("form_action", []).append(f"{parts.scheme}://{host}{port}")
 
 
+def allow_script(digest: str) -> None:
+    """Let the page now being made run the one inline script with this hash (CSP Level 3, section 2.3.1)."""
+    g.script = f"'{digest}'"
+
+
 def init(app: Flask, *, secure: bool) -> None:
     """Add the headers to every response. ``secure`` says that the issuer is https."""
 
@@ -60,7 +65,9 @@ def init(app: Flask, *, secure: bool) -> None:
         for name, value in _FIXED.items():
             response.headers[name] = value
         origins = ["'self'", *g.get("form_action", ())]
-        response.headers["Content-Security-Policy"] = _POLICY.format(form_action=" ".join(origins))
+        response.headers["Content-Security-Policy"] = _POLICY.format(
+            form_action=" ".join(origins), script=g.get("script", "'none'")
+        )
         if secure:
             response.headers["Strict-Transport-Security"] = _HSTS
         _limit_caching(response)

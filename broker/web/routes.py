@@ -10,10 +10,11 @@ Route = tuple[str, str, Callable[..., ResponseReturnValue]]
 
 
 def blueprint(name: str, context: object, routes: Sequence[Route]) -> Blueprint:
-    """Return a blueprint of these routes; the endpoint of a view is its name."""
+    """Return a blueprint of these routes; the endpoint of a view is its name, also where it has several rules."""
     room = Blueprint(name, __name__)
+    bound = {view: _bound(view, context) for _, _, view in routes}
     for method, rule, view in routes:
-        room.add_url_rule(rule, view.__name__, _bound(view, context), methods=[method])
+        room.add_url_rule(rule, view.__name__, bound[view], methods=[method])
     return room
 
 

@@ -2,34 +2,57 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from authlib.oauth2.rfc7636.challenge import CODE_CHALLENGE_PATTERN
 
 from broker.oidc.clients import Client, Clients
 from broker.oidc.errors import RedirectError
+from broker.oidc.grant import SCOPE_OF_CLAIM
+from broker.oidc.jose.dpop import is_jkt
+from broker.oidc.jose.request_object import InvalidRequestObject, RequestObjects
+from broker.oidc.pushed import PREFIX, PushedRequests
+from broker.oidc.tokens.id_token import IdTokens
 from broker.web.errors import BrokerError
 
-SCOPES = ("openid", "profile", "email")
+SCOPES = ("openid", "profile", "email", "offline_access")
+RESPONSE_MODES = ("query", "form_post")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-# The scope under which each claim of a person is released (OpenID Connect Core section 5.4).
-SCOPE_OF_CLAIM = {"name": "profile", "email": "email", "email_verified": "email"}
 MAX_VALUE_LENGTH = 4096
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _PROVIDER = re.compile(r"[a-z0-9-]{1,64}")
 
 
-@dataclass(slots=True, kw_only=True)
-class Draft:
-    """A request under examination. ``parameters`` maps a name to all values it came with."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """What the checks look things up in. ``providers`` are the ids of those that are enabled."""
 
-    parameters: Mapping[str, list[str]]
     clients: Clients
     providers: frozenset[str]
-    subject_of_hint: Callable[[str], str | None]
+    id_tokens: IdTokens
+    pushed: PushedRequests
+    request_objects: RequestObjects
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """A request under examination.
+
+    ``parameters`` maps a name to all values it came with: those of the request at first, those of what it refers to
+    as soon as that is known. ``problem`` is one that the registry is told as soon as there is somewhere to tell it.
+    ``pushing``: it is being pushed, not answered yet.
+    """
+
+    parameters: Mapping[str, list[str]]
+    knowledge: Knowledge
+    now: datetime
+    pushing: bool = False
+    jkt: str | None = None
     client: Client | None = None
     redirect_uri: str | None = None
+    problem: RedirectError | None = None
     fields: dict[str, object] = field(default_factory=dict)
 
     def one(self, name: str) -> str | None:
@@ -46,10 +69,29 @@ def known_client(draft: Draft) -> None:
     if len(draft.parameters.get("client_id", [])) > 1:
         raise _shown("invalid_request", "The request names more than one application.")
     client_id = draft.one("client_id")
-    draft.client = draft.clients.get(client_id) if client_id else None
+    draft.client = draft.knowledge.clients.get(client_id) if client_id else None
     if draft.client is None:
         raise _shown("unknown_client", "We do not know the application that sent you here, or it is switched off.")
     draft.fields["client_id"] = draft.client.client_id
+
+
+def source_of_parameters(draft: Draft) -> None:
+    """RFC 9126 section 4 and RFC 9101 section 5: a pushed request, a signed one, or what the URL says."""
+    client = draft.client
+    references, objects = draft.parameters.get("request_uri", []), draft.parameters.get("request", [])
+    if client is None:
+        return
+    if references and not draft.pushing and len(references) == 1 and references[0].startswith(PREFIX):
+        _take_pushed(draft, client, references[0], alone=not objects)
+    elif references:
+        # Nothing is ever fetched from an address that a request names (attacks.md, T8 and T11).
+        draft.problem = RedirectError("request_uri_not_supported", "request_uri must be one of a pushed request.")
+    elif client.require_pushed_authorization_requests and not draft.pushing:
+        draft.problem = RedirectError("invalid_request", "This client must push its requests (RFC 9126).")
+    elif len(objects) == 1:
+        _take_signed(draft, client, objects[0])
+    elif objects or client.require_signed_request_object:
+        draft.problem = RedirectError("invalid_request", "One signed request object is needed.")
 
 
 def exact_redirect_uri(draft: Draft) -> None:
@@ -65,9 +107,9 @@ def exact_redirect_uri(draft: Draft) -> None:
 
 
 def single_parameters(draft: Draft) -> None:
-    """RFC 6749 section 3.1: no parameter more than once, known to us or not."""
-    repeated = sorted(name for name, values in draft.parameters.items() if len(values) > 1)
-    if repeated:
+    """RFC 6749 section 3.1: no parameter more than once, known to us or not, but for ``resource``."""
+    # RFC 8707 section 2 has resource repeated.
+    if any(len(values) > 1 for name, values in draft.parameters.items() if name != "resource"):
         raise RedirectError("invalid_request", "A parameter was sent more than once.")
 
 
@@ -80,11 +122,10 @@ def sane_parameters(draft: Draft) -> None:
     draft.fields["nonce"] = draft.one("nonce")
 
 
-def no_request_object(draft: Draft) -> None:
-    """OpenID Connect Core sections 6.1 and 6.2: not supported, so refused by name, never ignored or fetched."""
-    for name in ("request", "request_uri"):
-        if draft.one(name):
-            raise RedirectError(f"{name}_not_supported", f"The parameter {name} is not supported.")
+def source_is_good(draft: Draft) -> None:
+    """RFC 9101 section 6.1, RFC 9126 section 2.3: what was wrong with where the parameters came from."""
+    if draft.problem is not None:
+        raise draft.problem
 
 
 def code_response_type(draft: Draft) -> None:
@@ -95,10 +136,18 @@ def code_response_type(draft: Draft) -> None:
         raise RedirectError("unsupported_response_type", "Only response_type=code is supported.")
 
 
-def query_response_mode(draft: Draft) -> None:
-    """OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1: only the default of ``code``, ``query``."""
-    if draft.one("response_mode") not in (None, "query"):
-        raise RedirectError("invalid_request", "Only response_mode=query is supported.")
+def code_grant(draft: Draft) -> None:
+    """RFC 6749 section 4.1.2.1: the client must be one that may ask for codes."""
+    if draft.client is None or not draft.client.check_grant_type("authorization_code"):
+        raise RedirectError("unauthorized_client", "The client is not registered for codes.")
+
+
+def known_response_mode(draft: Draft) -> None:
+    """OAuth 2.0 Multiple Response Type Encoding Practices section 2.1, and Form Post Response Mode."""
+    mode = draft.one("response_mode")
+    if mode not in (None, *RESPONSE_MODES):
+        raise RedirectError("invalid_request", "response_mode must be query or form_post.")
+    draft.fields["form_post"] = mode == "form_post"
 
 
 def openid_scope(draft: Draft) -> None:
@@ -111,8 +160,11 @@ def openid_scope(draft: Draft) -> None:
 
 
 def s256_challenge(draft: Draft) -> None:
-    """RFC 7636 section 4.4.1 and RFC 9700 section 2.1.1: PKCE from everybody, S256 only."""
+    """RFC 7636 section 4.4.1 and RFC 9700 section 2.1.1: PKCE, S256 only, from all but who may do without."""
     challenge = draft.one("code_challenge")
+    optional = draft.client is not None and draft.client.insecure_pkce_optional
+    if challenge is None and optional and draft.one("code_challenge_method") is None:
+        return
     if challenge is None:
         raise RedirectError("invalid_request", "code_challenge is missing.")
     if draft.one("code_challenge_method") != "S256":
@@ -167,13 +219,33 @@ def claims_parameter(draft: Draft) -> None:
 
 def id_token_hint(draft: Draft) -> None:
     """OpenID Connect Core 3.1.2.1: a token of ours, expired or not, that names the user the registry means."""
-    hint = draft.one("id_token_hint")
-    if hint is None:
+    text = draft.one("id_token_hint")
+    if text is None:
         return
-    subject = draft.subject_of_hint(hint)
-    if subject is None or draft.fields.get("sub") not in (None, subject):
+    hint = draft.knowledge.id_tokens.hint(text, draft.now)
+    # Another client's token may name the same person differently (section 8.1).
+    ours = hint is not None and draft.client is not None and hint.client_id == draft.client.client_id
+    if hint is None or not ours or draft.fields.get("sub") not in (None, hint.sub):
         raise RedirectError("invalid_request", "id_token_hint is not an ID token of ours for that user.")
-    draft.fields["sub"] = subject
+    draft.fields["sub"] = hint.sub
+
+
+def known_resources(draft: Draft) -> None:
+    """RFC 8707 section 2: resources that the client is registered for."""
+    wanted = tuple(dict.fromkeys(draft.parameters.get("resource", [])))
+    if draft.client is None or not draft.client.resources.issuperset(wanted):
+        raise RedirectError("invalid_target", "resource is not one that the client may ask for.")
+    draft.fields["resources"] = wanted
+
+
+def key_of_the_code(draft: Draft) -> None:
+    """RFC 9449 section 10: the key that the code will be bound to, the one proven when the request was pushed."""
+    jkt = draft.one("dpop_jkt")
+    if jkt is not None and not is_jkt(jkt):
+        raise RedirectError("invalid_request", "dpop_jkt is not the thumbprint of a key.")
+    if draft.jkt is not None and jkt not in (None, draft.jkt):
+        raise RedirectError("invalid_dpop_proof", "dpop_jkt and the proof are of different keys.")
+    draft.fields["jkt"] = jkt or draft.jkt
 
 
 def known_provider(draft: Draft) -> None:
@@ -181,9 +253,28 @@ def known_provider(draft: Draft) -> None:
     wanted = draft.one("provider")
     if wanted is None or draft.client is None:
         return
-    if not _PROVIDER.fullmatch(wanted) or wanted not in draft.providers or not draft.client.allows(wanted):
+    if not _PROVIDER.fullmatch(wanted) or wanted not in draft.knowledge.providers or not draft.client.allows(wanted):
         raise RedirectError("invalid_request", "provider is not one that may serve this client.")
     draft.fields["provider"] = wanted
+
+
+def _take_pushed(draft: Draft, client: Client, reference: str, *, alone: bool) -> None:
+    pushed = draft.knowledge.pushed.find(reference, client.client_id) if alone else None
+    if pushed is None:
+        raise _shown("invalid_request_uri", "This sign-in is over, or was never prepared: its request is not here.")
+    draft.parameters = pushed.parameters
+    draft.jkt = pushed.jkt
+    draft.fields["pushed"] = pushed.handle
+
+
+def _take_signed(draft: Draft, client: Client, token: str) -> None:
+    try:
+        # RFC 9101 section 6.3: from here on, nothing outside of it counts.
+        parameters = draft.knowledge.request_objects.parameters(token, client, draft.now)
+    except InvalidRequestObject as error:
+        draft.problem = RedirectError("invalid_request_object", str(error))
+    else:
+        draft.parameters = {**parameters, "client_id": [client.client_id]}
 
 
 def _members(claims: object, name: str) -> dict[str, object]:

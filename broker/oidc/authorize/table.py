@@ -1,29 +1,32 @@
 """The ordered table of checks, and the two places an error may go."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from broker.oidc.authorize import checks
-from broker.oidc.authorize.checks import Draft
-from broker.oidc.clients import Client, Clients
+from broker.oidc.authorize.checks import Draft, Knowledge
+from broker.oidc.clients import Client
 from broker.oidc.errors import RedirectError
-from broker.oidc.request import AuthorizationRequest
+from broker.oidc.request import AuthorizationRequest, Reply
 
 Check = Callable[[Draft], None]
 
 # Until these have passed, an error is shown here and never redirected.
 SHOWN: tuple[Check, ...] = (
     checks.known_client,
+    checks.source_of_parameters,
     checks.exact_redirect_uri,
 )
 
 # From here on the registry is told.
 REDIRECTED: tuple[Check, ...] = (
+    checks.source_is_good,
     checks.single_parameters,
     checks.sane_parameters,
-    checks.no_request_object,
     checks.code_response_type,
-    checks.query_response_mode,
+    checks.code_grant,
+    checks.known_response_mode,
     checks.openid_scope,
     checks.s256_challenge,
     checks.known_prompt,
@@ -31,6 +34,8 @@ REDIRECTED: tuple[Check, ...] = (
     checks.acr_preferences,
     checks.claims_parameter,
     checks.id_token_hint,
+    checks.known_resources,
+    checks.key_of_the_code,
     checks.known_provider,
 )
 
@@ -38,34 +43,53 @@ REDIRECTED: tuple[Check, ...] = (
 class Refused(Exception):
     """A request that is answered with an error to a redirect URI that is known good."""
 
-    def __init__(self, redirect_uri: str, state: str | None, error: RedirectError) -> None:
+    def __init__(self, reply: Reply, error: RedirectError) -> None:
         super().__init__(str(error))
-        self.redirect_uri = redirect_uri
-        self.state = state
+        self.reply = reply
         self.error = error
 
 
-def validate(
-    parameters: Mapping[str, list[str]],
-    clients: Clients,
-    providers: frozenset[str],
-    subject_of_hint: Callable[[str], str | None],
-) -> tuple[Client, AuthorizationRequest]:
-    """Return the client and its request.
+class Validator:
+    """Holds a request against the table. ``issuer`` is ours."""
 
-    Raises :class:`~broker.web.errors.BrokerError` for what is shown here, :class:`Refused` for what is redirected.
-    """
-    draft = Draft(parameters=parameters, clients=clients, providers=providers, subject_of_hint=subject_of_hint)
-    for check in SHOWN:
-        check(draft)
-    if draft.client is None or draft.redirect_uri is None:
-        raise AssertionError("the shown checks set both")
-    try:
-        for check in REDIRECTED:
+    def __init__(self, knowledge: Knowledge, issuer: str) -> None:
+        self._knowledge = knowledge
+        self._issuer = issuer
+
+    def validate(self, parameters: Mapping[str, list[str]], now: datetime) -> tuple[Client, AuthorizationRequest]:
+        """Return the client and its request.
+
+        Raises :class:`~broker.web.errors.BrokerError` for what is shown here, :class:`Refused` for what is redirected.
+        """
+        return self._pass(Draft(parameters=parameters, knowledge=self._knowledge, now=now))
+
+    def validate_pushed(
+        self, parameters: Mapping[str, list[str]], jkt: str | None, now: datetime
+    ) -> Mapping[str, list[str]]:
+        """Return the parameters that a pushed request comes down to (RFC 9126 section 2.1). Raises as above."""
+        draft = Draft(parameters=parameters, knowledge=self._knowledge, now=now, pushing=True, jkt=jkt)
+        self._pass(draft)
+        return draft.parameters
+
+    def _pass(self, draft: Draft) -> tuple[Client, AuthorizationRequest]:
+        for check in SHOWN:
             check(draft)
-    except RedirectError as error:
+        if draft.client is None or draft.redirect_uri is None:
+            raise AssertionError("the shown checks set both")
+        try:
+            for check in REDIRECTED:
+                check(draft)
+        except RedirectError as error:
+            raise Refused(self._reply(draft, draft.redirect_uri), error) from error
+        return draft.client, AuthorizationRequest(**cast(dict[str, Any], draft.fields))
+
+    def _reply(self, draft: Draft, redirect_uri: str) -> Reply:
         # A state sent twice or unfit to print is not echoed.
-        states = parameters.get("state", [])
+        states = draft.parameters.get("state", [])
         state = states[0] if len(states) == 1 and states[0].isprintable() else None
-        raise Refused(draft.redirect_uri, state or None, error) from error
-    return draft.client, AuthorizationRequest(**cast(dict[str, Any], draft.fields))
+        return Reply(
+            redirect_uri=redirect_uri,
+            state=state or None,
+            form_post=draft.parameters.get("response_mode") == ["form_post"],
+            issuer=self._issuer,
+        )

@@ -1,0 +1,84 @@
+"""What registries may do in somebody's name, as the account pages show and end it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from broker.accounts.access import Registry
+from broker.audit.service import Audit
+from broker.oidc.clients import Clients
+from broker.oidc.consent.service import Consents
+from broker.oidc.consent.words import WORDS
+from broker.oidc.subjects import Subjects
+from broker.oidc.tokens.marks import Marks
+from broker.oidc.tokens.refresh import RefreshTokens
+from broker.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Consents, refresh tokens and access tokens of an account, together."""
+
+    clients: Clients
+    consents: Consents
+    refresh_tokens: RefreshTokens
+    marks: Marks
+    subjects: Subjects
+    audit: Audit
+    database: Database
+
+    def of_account(self, account_id: str, now: datetime) -> list[Registry]:
+        """Return the clients that the account has consented to, or that have access while it is away."""
+        with self.database.read() as connection:
+            consents = {each.client_id: each for each in self.consents.of_account(connection, account_id)}
+            families = {each.client_id: each for each in self.refresh_tokens.of_account(connection, account_id, now)}
+        ids = dict.fromkeys((*consents, *families))
+        names = self.clients.names(ids)
+        return [
+            Registry(
+                client_id=client_id,
+                name=names.get(client_id, client_id),
+                knows=tuple(
+                    words
+                    for scope, words in WORDS.items()
+                    if client_id in consents and scope in consents[client_id].scopes
+                ),
+                since=consents[client_id].given_at if client_id in consents else families[client_id].started_at,
+                offline_until=families[client_id].expires_at if client_id in families else None,
+            )
+            for client_id in ids
+        ]
+
+    def withdraw(self, account_id: str, client_id: str, now: datetime) -> bool:
+        """End what one client may know and do. Returns whether there was anything."""
+        self.marks.end_client(account_id, client_id, now)
+        with self.database.begin() as connection:
+            consented = self.consents.withdraw(connection, account_id, client_id, now)
+            offline = self.refresh_tokens.end_all(connection, account_id, client_id)
+            if offline:
+                self._record(connection, account_id, client_id, now)
+        return consented or offline
+
+    def end_all(self, account_id: str, now: datetime) -> None:
+        """End what all clients can do while the account is away. Consents stay."""
+        self.marks.end_account(account_id, now)
+        with self.database.begin() as connection:
+            if self.refresh_tokens.end_all(connection, account_id):
+                self._record(connection, account_id, None, now)
+
+    def forget(self, connection: Connection, account_id: str) -> None:
+        """Forget the account in the caller's transaction: it is being erased."""
+        self.consents.forget(connection, account_id)
+        self.subjects.forget(connection, account_id)
+        self.refresh_tokens.end_all(connection, account_id)
+
+    def _record(self, connection: Connection, account_id: str, client_id: str | None, now: datetime) -> None:
+        self.audit.record(
+            connection,
+            action="grant.ended",
+            account_id=account_id,
+            client_id=client_id,
+            detail={"reason": "withdrawn"},
+            now=now,
+        )

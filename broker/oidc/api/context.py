@@ -1,0 +1,174 @@
+"""What the endpoints work with, and the answers they give."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from authlib.oauth2 import OAuth2Error
+from flask import Response, request
+
+from broker.accounts.service import Accounts
+from broker.audit.service import Audit
+from broker.keys.signing import SigningKeys
+from broker.oidc.authentication import ClientAuthentication
+from broker.oidc.authorize.table import Validator
+from broker.oidc.clients import Client, Clients
+from broker.oidc.device.service import Devices
+from broker.oidc.grants import TokenServer
+from broker.oidc.proofs import NONCE_HEADER, KeyProofs
+from broker.oidc.pushed import PushedRequests
+from broker.oidc.redeem import Redeemer
+from broker.oidc.strict import BadRequest, check_form
+from broker.oidc.tokens.access import AccessToken, AccessTokens
+from broker.oidc.tokens.marks import Marks
+from broker.oidc.tokens.refresh import RefreshTokens
+from broker.oidc.tokens.signed import Signer
+from broker.storage.database import Database
+
+if TYPE_CHECKING:
+    from broker.oidc.api.metadata import Metadata
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """What the endpoints work with. ``providers`` are the ids of those that are enabled."""
+
+    issuer: str
+    clients: Clients
+    authentication: ClientAuthentication
+    proofs: KeyProofs
+    server: TokenServer
+    validator: Validator
+    pushed: PushedRequests
+    redeemer: Redeemer
+    devices: Devices
+    access_tokens: AccessTokens
+    refresh_tokens: RefreshTokens
+    marks: Marks
+    signer: Signer
+    metadata: "Metadata"
+    keys: SigningKeys
+    accounts: Accounts
+    audit: Audit
+    providers: frozenset[str]
+    database: Database
+    clock: Callable[[], datetime]
+
+
+def authenticated(api: Api, endpoint: str) -> Client:
+    """Return the client of the current request, once its form is as it must be.
+
+    Raises ``BadRequest`` or an ``OAuth2Error``, which the blueprint answers.
+    """
+    check_form(request)
+    return api.authentication(request.form, request.headers, endpoint)
+
+
+def bearer(api: Api, url: str) -> AccessToken:
+    """Return the access token of the current request, with its key proven if it is bound to one.
+
+    Raises :class:`BearerError` (RFC 6750 section 3, RFC 9449 section 7).
+    """
+    text, scheme = _presented()
+    now = api.clock()
+    token = api.access_tokens.read(text, now)
+    if token is None or not stands(api, token):
+        raise BearerError("invalid_token", "The access token is not valid, or not valid any more.", scheme=scheme)
+    if (token.jkt is not None) != (scheme == "DPoP"):
+        raise BearerError("invalid_token", "The access token does not go with this scheme.", scheme="DPoP")
+    if token.jkt is not None:
+        try:
+            jkt = api.proofs.of(request.headers, method=request.method, url=url, access_token=text)
+        except OAuth2Error as error:
+            raise BearerError(str(error.error), str(error.description), scheme="DPoP") from error
+        if jkt != token.jkt:
+            raise BearerError("invalid_dpop_proof", "The proof is missing, or is of another key.", scheme="DPoP")
+    return token
+
+
+class BearerError(Exception):
+    """What is wrong with a presented access token. No ``error`` where none was presented."""
+
+    def __init__(self, error: str | None, description: str = "", *, scheme: str = "Bearer", status: int = 401) -> None:
+        super().__init__(error or "no token")
+        self.error = error
+        self.description = description
+        self.scheme = scheme
+        self.status = status
+
+
+def answer(document: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a JSON answer that nobody keeps."""
+    response = Response(json.dumps(document), status=status, mimetype="application/json")
+    response.headers.update({**NO_STORE, **(headers or {})})
+    return response
+
+
+def oauth_error(error: str, description: str, status: int = 400) -> Response:
+    """Return an error of RFC 6749 section 5.2."""
+    headers = {"WWW-Authenticate": f'Basic realm="vestibule", error="{error}"'} if status == 401 else {}
+    return answer({"error": error, "error_description": description}, status, headers)
+
+
+def answer_bad_request(error: BadRequest) -> Response:
+    """Return the answer to a request that is not as it must be."""
+    return oauth_error(error.error, error.description, error.status)
+
+
+def answer_oauth_error(error: OAuth2Error) -> Response:
+    """Return the answer to what an Authlib class refused."""
+    status = 401 if error.error == "invalid_client" else int(error.status_code)
+    return oauth_error(str(error.error), str(error.description), status)
+
+
+def answer_bearer_error(error: BearerError) -> Response:
+    """Return the answer of RFC 6750 section 3.1: a challenge, and no error code where no token came."""
+    if error.error is None:
+        challenges = 'Bearer realm="vestibule", DPoP algs="ES256 PS256 EdDSA"'
+        return answer({"error": "invalid_token"}, 401, {"WWW-Authenticate": challenges})
+    document = {"error": error.error, "error_description": error.description}
+    parameters = ", ".join(f'{name}="{value}"' for name, value in document.items())
+    challenge = f'{error.scheme} realm="vestibule", {parameters}'
+    return answer(document, error.status, {"WWW-Authenticate": challenge})
+
+
+def with_nonce(api: Api, response: Response) -> Response:
+    """Give whoever proves a key the nonce for the next proof (RFC 9449 section 8.2)."""
+    if "DPoP" in request.headers or response.headers.get("WWW-Authenticate", "").startswith("DPoP"):
+        response.headers[NONCE_HEADER] = api.proofs.nonce()
+    return response
+
+
+def _presented() -> tuple[str, str]:
+    """Return the token and its scheme: from the header, or from the form (RFC 6750 sections 2.1 and 2.2)."""
+    if "access_token" in request.args:
+        # RFC 6750 section 2.3: a token in a URL ends up in logs.
+        raise BearerError("invalid_request", "The access token belongs into the Authorization header.", status=400)
+    header = request.headers.get("Authorization")
+    in_form = request.form.getlist("access_token")
+    if (header is not None and in_form) or len(in_form) > 1:
+        raise BearerError("invalid_request", "More than one access token was sent.", status=400)
+    if in_form:
+        return in_form[0], "Bearer"
+    scheme, _, text = (header or "").partition(" ")
+    names = {"bearer": "Bearer", "dpop": "DPoP"}
+    if scheme.lower() not in names or not text.strip():
+        raise BearerError(None)
+    return text.strip(), names[scheme.lower()]
+
+
+def stands(api: Api, token: AccessToken) -> bool:
+    """Return whether client, provider and account of a token are still what they were."""
+    client = api.clients.get(token.client_id)
+    if client is None:
+        return False
+    if not token.account_id:
+        return True
+    if token.provider_id not in api.providers or not client.allows(token.provider_id):
+        return False
+    with api.database.read() as connection:
+        return api.accounts.live(connection, token.account_id, token.identity_id) is not None

@@ -1,0 +1,84 @@
+"""Token introspection (RFC 7662), plain and signed (RFC 9701)."""
+
+from collections.abc import Mapping
+
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from flask import Response, request
+
+from broker.oidc.api.context import NO_STORE, Api, answer, authenticated, bearer, stands
+from broker.oidc.clients import Client
+from broker.oidc.strict import check_form
+from broker.oidc.tokens.access import AccessToken, authentication
+from broker.oidc.tokens.refresh import State
+
+SIGNED = "application/token-introspection+jwt"
+SCOPE = "introspection"
+
+
+def introspect(api: Api) -> Response:
+    """POST /introspect: what a token says, to its client and to the resources it is for; to nobody else."""
+    client = _caller(api)
+    text = request.form.get("token")
+    if not text:
+        raise InvalidRequestError("The token is missing.")
+    document = _of_access_token(api, client, text) or _of_refresh_token(api, client, text) or {"active": False}
+    if SIGNED not in request.accept_mimetypes.values():
+        return answer(document)
+    now = api.clock()
+    claims = {"aud": client.client_id, "iat": int(now.timestamp()), "token_introspection": document}
+    signed = api.signer.sign(
+        claims, typ="token-introspection+jwt", algorithm=client.introspection_signed_response_alg, now=now
+    )
+    return Response(signed, mimetype=SIGNED, headers=NO_STORE)
+
+
+def _caller(api: Api) -> Client:
+    """Return the client that asks: it authenticates, or has an access token of its own for this (section 2.1)."""
+    scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
+    if scheme not in {"bearer", "dpop"}:
+        return authenticated(api, "introspection")
+    check_form(request, with_token=True)
+    token = bearer(api, f"{api.issuer}/introspect")
+    client = api.clients.get(token.client_id)
+    if client is None or token.account_id or SCOPE not in token.scope or token.audience:
+        raise InvalidRequestError("The access token is not one for introspection.")
+    return client
+
+
+def _of_access_token(api: Api, client: Client, text: str) -> Mapping[str, object] | None:
+    token = api.access_tokens.read(text, api.clock())
+    if token is None or not _may_know(client, token) or not stands(api, token):
+        return None
+    audience = token.audience or (api.issuer,)
+    return {
+        "active": True,
+        "iss": api.issuer,
+        "client_id": token.client_id,
+        "sub": token.sub,
+        "aud": audience[0] if len(audience) == 1 else list(audience),
+        "scope": token.get_scope(),
+        "token_type": "DPoP" if token.jkt is not None else "Bearer",
+        "jti": token.jti,
+        "iat": token.issued_at,
+        "exp": token.expires_at,
+        **authentication(token),
+    }
+
+
+def _may_know(client: Client, token: AccessToken) -> bool:
+    return token.client_id == client.client_id or not client.serves.isdisjoint(token.audience)
+
+
+def _of_refresh_token(api: Api, client: Client, text: str) -> Mapping[str, object] | None:
+    with api.database.read() as connection:
+        family = api.refresh_tokens.find(connection, text, api.clock())
+    if family is None or family.state is not State.CURRENT or family.grant.client_id != client.client_id:
+        return None
+    return {
+        "active": True,
+        "iss": api.issuer,
+        "client_id": client.client_id,
+        "scope": family.get_scope(),
+        "iat": int(family.started_at.timestamp()),
+        "exp": int(family.expires_at.timestamp()),
+    }

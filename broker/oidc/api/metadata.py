@@ -1,0 +1,98 @@
+"""Metadata: OpenID Connect Discovery 1.0 and RFC 8414, the same document; and our public keys."""
+
+import hashlib
+import json
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from broker.oidc.api.context import Api
+from broker.oidc.authentication import METHODS
+from broker.oidc.authorize.checks import PROMPTS, RESPONSE_MODES, SCOPES
+from broker.oidc.jose import dpop
+from broker.oidc.redeem import SERVICE_SCOPES
+from broker.settings.clients import ALGORITHMS, DEVICE_CODE
+from claims.vocabulary import ACR_SUPPORTED
+
+PUBLIC_FOR = "public, max-age=300"
+
+
+def discovery_document(issuer: str) -> dict[str, object]:
+    """Return the metadata of Discovery section 3 and RFC 8414 section 2: what is supported, and nothing else."""
+    by_us = list(ALGORITHMS)
+    by_clients = list(ALGORITHMS)
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks",
+        "registration_endpoint": f"{issuer}/register",
+        "introspection_endpoint": f"{issuer}/introspect",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "pushed_authorization_request_endpoint": f"{issuer}/par",
+        "device_authorization_endpoint": f"{issuer}/device_authorization",
+        "end_session_endpoint": f"{issuer}/logout",
+        "scopes_supported": [*SCOPES, *sorted(SERVICE_SCOPES)],
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(RESPONSE_MODES),
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE],
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": by_us,
+        "introspection_signing_alg_values_supported": by_us,
+        "request_object_signing_alg_values_supported": by_clients,
+        "dpop_signing_alg_values_supported": sorted(dpop.ALGORITHMS),
+        **{
+            f"{endpoint}_endpoint_auth_{name}": value
+            for endpoint in ("token", "introspection", "revocation")
+            for name, value in (
+                ("methods_supported", list(METHODS)),
+                ("signing_alg_values_supported", by_clients),
+            )
+        },
+        "code_challenge_methods_supported": ["S256"],
+        "acr_values_supported": list(ACR_SUPPORTED),
+        "prompt_values_supported": sorted(PROMPTS),
+        "claims_supported": [
+            *("iss", "sub", "aud", "exp", "iat", "nonce", "auth_time", "acr", "amr", "sid"),
+            *("name", "email", "email_verified"),
+        ],
+        "claims_parameter_supported": True,
+        "request_parameter_supported": True,
+        "request_uri_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+    }
+
+
+class Metadata:
+    """Both documents, as bytes made once."""
+
+    def __init__(self, issuer: str) -> None:
+        self._body = json.dumps(discovery_document(issuer)).encode()
+        self._etag = hashlib.sha256(self._body).hexdigest()
+
+    def response(self) -> Response:
+        """Return the document, or that the one the caller has is still the one (RFC 9110 section 13.1.2)."""
+        return public(self._body, self._etag)
+
+
+def metadata(api: Api) -> Response:
+    """GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server."""
+    return api.metadata.response()
+
+
+def jwks(api: Api) -> Response:
+    """GET /jwks (RFC 7517 section 5)."""
+    body = json.dumps(api.keys.jwks(api.clock())).encode()
+    return public(body, hashlib.sha256(body).hexdigest())
+
+
+def public(body: bytes, etag: str) -> Response:
+    """Return what anybody may have and keep for a while, scripts of other sites too."""
+    response = Response(body, mimetype="application/json")
+    response.headers["Cache-Control"] = PUBLIC_FOR
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.set_etag(etag)
+    return response.make_conditional(request)

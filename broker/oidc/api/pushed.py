@@ -1,0 +1,24 @@
+"""Pushed authorization requests (RFC 9126)."""
+
+from flask import Response, request
+
+from broker.oidc.api.context import Api, answer, authenticated, oauth_error, with_nonce
+from broker.oidc.authorize.table import Refused
+from broker.web.errors import BrokerError
+
+
+def push(api: Api) -> Response:
+    """POST /par: what /authorize would be asked, checked and kept."""
+    client = authenticated(api, "pushed_authorization_request")
+    jkt = api.proofs.of(request.headers, method="POST", url=f"{api.issuer}/par")
+    given = {**dict(request.form.lists()), "client_id": [client.client_id]}
+    for name in ("client_secret", "client_assertion", "client_assertion_type"):
+        given.pop(name, None)
+    try:
+        parameters = api.validator.validate_pushed(given, jkt, api.clock())
+    except Refused as refused:
+        return oauth_error(refused.error.error, refused.error.description)
+    except BrokerError as error:
+        return oauth_error("invalid_request", error.sentence)
+    reference = api.pushed.push(client.client_id, parameters, jkt)
+    return with_nonce(api, answer({"request_uri": reference, "expires_in": api.pushed.lifetime}, 201))

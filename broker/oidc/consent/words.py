@@ -1,0 +1,8 @@
+"""What each scope means to the person who is asked."""
+
+WORDS = {
+    "openid": "Recognise you when you come back",
+    "profile": "Know your name",
+    "email": "Know your email address",
+    "offline_access": "Stay signed in after you leave, until you end it on your account page",
+}

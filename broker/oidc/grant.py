@@ -1,0 +1,63 @@
+"""What a person let a client have, and the proof behind it: the same from code, device or refresh token to tokens."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from claims.evidence import Authentication, dump, load
+
+# The scope under which each claim of a person is released (OpenID Connect Core section 5.4).
+SCOPE_OF_CLAIM = {"name": "profile", "email": "email", "email_verified": "email"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """``id`` names it in marks and families; ``sid`` is the session it came from, ``jkt`` the key it is bound to.
+
+    ``id_token_claims`` and ``userinfo_claims`` are the person's claims asked for by name, ``resources`` the
+    audiences allowed (RFC 8707).
+    """
+
+    id: str
+    client_id: str
+    account_id: str
+    identity_id: str
+    provider_id: str
+    sid: str
+    scope: tuple[str, ...]
+    authentication: Authentication
+    resources: tuple[str, ...] = ()
+    nonce: str | None = None
+    requested_acr: tuple[str, ...] = ()
+    essential_acr: tuple[str, ...] = ()
+    id_token_claims: tuple[str, ...] = ()
+    userinfo_claims: tuple[str, ...] = ()
+    jkt: str | None = None
+
+    @property
+    def consent_scopes(self) -> tuple[str, ...]:
+        """What its owner consented to: the scopes, those of claims asked for by name included."""
+        return consent_scopes(self.scope, (*self.id_token_claims, *self.userinfo_claims))
+
+    def get_scope(self) -> str:
+        return " ".join(self.scope)
+
+
+def consent_scopes(scope: Iterable[str], claims: Iterable[str]) -> tuple[str, ...]:
+    """Return scopes, and those under which claims asked for by name are released."""
+    return tuple(dict.fromkeys((*scope, *(SCOPE_OF_CLAIM[name] for name in claims))))
+
+
+def dump_grant(grant: Grant) -> dict[str, object]:
+    """Return the grant as JSON values."""
+    return {**asdict(grant), "authentication": dump(grant.authentication)}
+
+
+def load_grant(record: object) -> Grant:
+    """Return the grant of :func:`dump_grant`. Only what we stored ourselves, sealed, comes here."""
+    stored = cast(Mapping[str, object], record)
+    values: dict[str, object] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()
+    }
+    values["authentication"] = load(stored["authentication"])
+    return Grant(**cast(dict[str, Any], values))

@@ -1,0 +1,55 @@
+"""Who an account is to a client: ``sub``, the same for all, or for one sector only (OpenID Connect Core section 8)."""
+
+from uuid import uuid4
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from broker.oidc.clients import Client
+from broker.oidc.model import pairwise_subjects as table
+from broker.storage.database import Database
+
+
+class Subjects:
+    """Pairwise subjects are random and kept, so that no key that changes could change them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, client: Client, account_id: str) -> str:
+        """Return the ``sub`` of an account at a client: no statement for a public one."""
+        if client.sector is None:
+            return account_id
+        found = self._find(account_id, client.sector)
+        if found is not None:
+            return found
+        try:
+            with self._database.begin() as connection:
+                sub = str(uuid4())
+                connection.execute(insert(table).values(account_id=account_id, sector=client.sector, sub=sub))
+                return sub
+        except IntegrityError:
+            # Another request of the same person was first.
+            first = self._find(account_id, client.sector)
+            if first is None:
+                raise
+            return first
+
+    def known(self, client: Client, account_id: str) -> str | None:
+        """Return the ``sub`` of an account, if the client can have learnt it."""
+        return account_id if client.sector is None else self._find(account_id, client.sector)
+
+    def is_of(self, client: Client, sub: str, account_id: str) -> bool:
+        """Return whether ``sub`` is the account's at the client."""
+        return sub == self.known(client, account_id)
+
+    def forget(self, connection: Connection, account_id: str) -> None:
+        """Forget who an account was, to everybody."""
+        connection.execute(delete(table).where(table.c.account_id == account_id))
+
+    def _find(self, account_id: str, sector: str) -> str | None:
+        with self._database.read() as connection:
+            sub: str | None = connection.execute(
+                select(table.c.sub).where(table.c.account_id == account_id, table.c.sector == sector)
+            ).scalar_one_or_none()
+        return sub

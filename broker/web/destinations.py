@@ -1,0 +1,33 @@
+"""Where a browser goes on to: by redirect, or with a form that posts itself to another site."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import make_response, redirect, render_template
+from werkzeug.wrappers import Response
+
+from broker.web.headers import allow_form_action, allow_script
+
+# The page works without it, by its button; the policy allows this one script, by its hash, and only there.
+_SUBMIT = "document.forms[0].submit()"
+_SUBMIT_HASH = "sha256-" + base64.b64encode(hashlib.sha256(_SUBMIT.encode()).digest()).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A URL to go to, or to post ``fields`` to (OAuth 2.0 Form Post Response Mode)."""
+
+    url: str
+    fields: Mapping[str, str] | None = None
+
+
+def leave(destination: Destination, code: int = 302) -> Response:
+    """Return the answer that sends the browser there. ``code``: of a redirect; 303 in answer to a form."""
+    if destination.fields is None:
+        return redirect(destination.url, code=code)
+    allow_form_action(destination.url)
+    allow_script(_SUBMIT_HASH)
+    page = render_template("form_post.html", url=destination.url, fields=destination.fields, script=_SUBMIT)
+    return make_response(page)
