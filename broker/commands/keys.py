@@ -1,21 +1,25 @@
-"""``vestibule keys``: the keys that sign our tokens."""
+"""``vestibule keys``: the keys that sign our tokens, and the ones they are sealed under."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from broker.audit.service import Audit
-from broker.commands.context import opened, table, utc_now, with_path
-from broker.keys.cipher import FieldCipher
+from broker.commands.context import Refusal, opened, table, utc_now, with_path
+from broker.keys.cipher import FieldCipher, Undecryptable
+from broker.keys.records import KeyRecord, State, read_records
+from broker.keys.reseal import Reseal, count_stale, reseal, reseal_signing_keys
+from broker.keys.rotation import Rotation, destroy_gone
 from broker.keys.signing import SigningKeys
-from broker.oidc.tokens import ALGORITHMS
 from broker.settings import Settings
+from broker.settings.clients import ALGORITHMS
 from broker.storage.database import Database
 
-# Registries may keep our JWKS for long, and tokens live for an hour at most; a day covers both.
-PUBLISH_FOR = timedelta(days=1)
-OVERLAP = timedelta(days=1)
+# Every room that seals what the database keeps has a line here.
+RESEALED: Mapping[str, Reseal] = {"signing_keys.private_sealed": reseal_signing_keys}
+_TOKEN_SECONDS = 3600  # the longest that settings let an access token live
 
 
 @click.group()
@@ -26,18 +30,31 @@ def keys() -> None:
 @keys.command("list")
 @with_path
 def list_keys(path: Path) -> None:
-    """Show every signing key and its state."""
+    """Show every signing key, its state, and what happens next."""
     with opened(path) as (settings, database):
         now = utc_now()
-        found = _keys(settings, database).list(now)
+        with database.read() as connection:
+            found = read_records(connection)
+        rotation, cipher = _rotation(settings, database), _cipher(settings)
     if not found:
         click.echo("There is no key yet. vestibule serve makes the first.")
         return
     rows = [
-        (key.kid, key.alg, key.state.value, _day(key.active_from), _day(key.retire_at), _day(key.gone_at))
+        (
+            *(key.kid, key.alg, key.state(now).value),
+            *(_moment(key.active_from), _moment(key.retire_at), _moment(key.gone_at)),
+            key.version or "-",
+        )
         for key in found
     ]
-    click.echo(table([("KEY", "ALG", "STATE", "SIGNS FROM", "RETIRES", "GONE"), *rows]))
+    click.echo(table([("KEY", "ALG", "STATE", "SIGNS FROM", "RETIRES", "GONE", "SEALED UNDER"), *rows]))
+    click.echo()
+    for alg in ALGORITHMS:
+        for line in _next(alg, found, rotation, now):
+            click.echo(line)
+    older = sum(key.version not in (None, cipher.writes) for key in found)
+    if older:
+        click.echo(f"Sealed under another version than {cipher.writes}, which writes: {older}. vestibule keys reseal")
 
 
 @keys.command()
@@ -45,23 +62,74 @@ def list_keys(path: Path) -> None:
 @click.option("--at-once", is_flag=True, help="A key was stolen: no overlap, and tokens signed by it fail.")
 @with_path
 def rotate(path: Path, alg: str | None, at_once: bool) -> None:
-    """Publish a new key today, sign with it from tomorrow, and let the old one go the day after."""
-    publish_for, overlap = (timedelta(0), timedelta(0)) if at_once else (PUBLISH_FOR, OVERLAP)
+    """Publish a new key that signs when registries know it, and let the old one go after that."""
     with opened(path) as (settings, database):
-        now = utc_now()
-        signing = _keys(settings, database)
-        audit = Audit(database, settings.secrets.audit_key())
+        rotation = _rotation(settings, database)
         for each in [alg] if alg else ALGORITHMS:
-            kid = signing.rotate(each, now, publish_for, overlap)
+            made = rotation.rotate(each, utc_now(), at_once=at_once)
+            if at_once:
+                click.echo(f"{each}: {made.kid} signs now. The others are gone, and tokens that they signed fail.")
+            else:
+                click.echo(f"{each}: {made.kid} is published, and signs from {_moment(made.active_from)}.")
+    told = "within a minute" if at_once else "by themselves; nothing is left to do"
+    click.echo(f"Running processes learn of it {told}.")
+
+
+@keys.command("reseal")
+@with_path
+def reseal_keys(path: Path) -> None:
+    """Seal what is stored under the newest of secrets.encryption, so that older ones can be taken out."""
+    with opened(path) as (settings, database):
+        cipher, audit, now = _cipher(settings), Audit(database, settings.secrets.audit_key()), utc_now()
+        try:
             with database.begin() as connection:
-                audit.record(connection, action="key.rotated", detail={"kid": kid, "kind": each}, now=now)
-            click.echo(f"{each}: {kid} is published, and signs from {_day(now + publish_for)}.")
+                destroy_gone(connection, audit, now)  # what is gone need not open
+                done = reseal(connection, cipher, audit, RESEALED, now)
+        except Undecryptable as error:
+            raise Refusal(f"{error}. Nothing was changed. secrets.encryption needs that version.") from None
+        with database.read() as connection:
+            left = count_stale(connection, cipher)
+    for name, count in done.items():
+        click.echo(f"{name}: {count} sealed again, under {cipher.writes}.")
+    older = [version for version in settings.secrets.encryption if version != cipher.writes]
+    for line in _still_needed(left, older, cipher.writes, max(settings.session.lifetime, _TOKEN_SECONDS)):
+        click.echo(line)
 
 
-def _keys(settings: Settings, database: Database) -> SigningKeys:
-    cipher = FieldCipher(settings.secrets.encryption_keys(), settings.secrets.encryption_writes)
-    return SigningKeys(database, cipher, ALGORITHMS)
+def _still_needed(left: Mapping[str, int], older: Sequence[str], writes: str, lifetime: int) -> Iterator[str]:
+    versions = ", ".join(older)
+    if left:
+        yield table([("SEALED UNDER ANOTHER", "VALUES"), *((name, str(count)) for name, count in left.items())])
+        yield f"Keep {versions or 'every version'} in secrets.encryption: these are sealed again when they change."
+    elif older:
+        yield f"Nothing in the database needs {versions} any more. Sessions and tokens under way may: take it out of"
+        yield f"secrets.encryption {-(-lifetime // 3600)} hours after the last process has begun to write {writes}."
+    else:
+        yield f"There is no other version in secrets.encryption than {writes}."
 
 
-def _day(moment: datetime | None) -> str:
+def _next(alg: str, found: Sequence[KeyRecord], rotation: Rotation, now: datetime) -> Iterator[str]:
+    ours = [key for key in found if key.alg == alg]
+    coming = [key for key in ours if key.state(now) is State.PUBLISHED]
+    planned = rotation.next_change(alg, ours, now)
+    if coming:
+        yield f"{alg}: {coming[-1].kid} signs from {_moment(coming[-1].active_from)}."
+    elif planned is not None:
+        yield f"{alg}: the next key is published from {_moment(max(planned, now))} on, by plan."
+    elif ours:
+        yield f"{alg}: no next key is planned (keys.rotate_after). vestibule keys rotate --alg {alg}"
+
+
+def _cipher(settings: Settings) -> FieldCipher:
+    return FieldCipher(settings.secrets.encryption_keys(), settings.secrets.encryption_writes)
+
+
+def _rotation(settings: Settings, database: Database) -> Rotation:
+    cipher = _cipher(settings)
+    keys_here = SigningKeys(database, cipher, ALGORITHMS)
+    audit = Audit(database, settings.secrets.audit_key())
+    return Rotation(database, cipher, keys_here, audit, settings.keys)
+
+
+def _moment(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else "-"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from broker.keys.versions import newest_first, writing_version
+from broker.keys.versions import is_version, newest_first, writing_version
 
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -26,15 +26,18 @@ class FieldCipher:
 
     def __init__(self, keys: Mapping[str, bytes], writes: str | None = None) -> None:
         ordered = newest_first(keys)
-        self._current = writing_version(keys, writes)
+        self.writes = writing_version(keys, writes)
         self._ciphers = {version.encode(): AESGCM(key) for version, key in ordered.items()}
+
+    @property
+    def prefix(self) -> bytes:
+        """What everything begins with that is sealed under the version that writes: its length, and its name."""
+        return bytes([len(self.writes)]) + self.writes.encode()
 
     def seal(self, plaintext: bytes, context: str) -> bytes:
         """Return length of version, version, nonce, ciphertext and tag, in one string of bytes."""
-        version = self._current.encode()
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[version].encrypt(nonce, plaintext, context.encode())
-        return bytes([len(version)]) + version + nonce + sealed
+        return self.prefix + nonce + self._ciphers[self.writes.encode()].encrypt(nonce, plaintext, context.encode())
 
     def open(self, sealed: bytes, context: str) -> bytes:
         """Return the plaintext. Raises :class:`Undecryptable`."""
@@ -47,3 +50,17 @@ class FieldCipher:
             return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], context.encode())
         except InvalidTag:
             raise Undecryptable("changed, or sealed for another context") from None
+
+    def open_row(self, sealed: bytes, context: str, place: str) -> bytes:
+        """Return the plaintext of a row. Raises :class:`Undecryptable`, which names the ``place`` and the version."""
+        try:
+            return self.open(sealed, context)
+        except Undecryptable as error:
+            raise Undecryptable(f"{place}, sealed under {version_of(sealed) or 'no version'}: {error}") from None
+
+
+def version_of(sealed: bytes) -> str | None:
+    """Return the key version that a value says it was sealed under, or none when no cipher made it."""
+    length = sealed[0] if sealed else 0
+    version = sealed[1 : 1 + length].decode("latin-1")
+    return version if len(version) == length and is_version(version) else None

@@ -9,7 +9,7 @@ signing_keys = Table(
     metadata,
     Column("kid", String, primary_key=True),
     Column("alg", String, nullable=False),
-    Column("private_sealed", LargeBinary, nullable=False),
+    Column("private_sealed", LargeBinary),  # emptied once the key is gone
     Column("created_at", UtcDateTime, nullable=False),
     Column("active_from", UtcDateTime, nullable=False),
     Column("retire_at", UtcDateTime),

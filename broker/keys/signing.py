@@ -4,200 +4,168 @@ A key is *published* in the JWKS before it signs, so that registries have fetche
 it signs; *retiring* while tokens it signed may still be about; then *gone*.
 """
 
-from collections.abc import Sequence
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from threading import Lock
-from typing import Any
 
-from joserfc.jwk import ECKey, RSAKey
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from broker.keys.cipher import FieldCipher
-from broker.keys.model import signing_keys
+from broker.keys.algorithms import SigningKey, generate
+from broker.keys.cipher import FieldCipher, Undecryptable
+from broker.keys.records import LOCK, KeyRecord, State, add_key, open_key, read_records
 from broker.storage.database import Database, exclusive
 
 # How long a process may not know what another has changed.
 REREAD_AFTER = timedelta(seconds=60)
 
-_ALL = select(signing_keys).order_by(signing_keys.c.active_from, signing_keys.c.created_at, signing_keys.c.kid)
+_log = logging.getLogger(__name__)
 
 
 class NoActiveKey(LookupError):
     """No key of this algorithm signs now."""
 
 
-class State(StrEnum):
-    PUBLISHED = "published"
-    ACTIVE = "active"
-    RETIRING = "retiring"
-    GONE = "gone"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JwksDocument:
+    """The JWK Set (RFC 7517 section 5) as it is sent: public parts only, each with ``use``, ``alg`` and ``kid``.
+
+    ``etag`` is an entity tag without its quotes (RFC 9110 section 8.8.3), and changes when ``body`` does.
+    """
+
+    body: bytes
+    etag: str
+    kids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SigningKey:
-    """A parsed key. ``key`` holds the private part; ``key.as_dict(private=False)`` does not."""
+class _Known:
+    """What was read: every record, and of those not gone by then the key as well."""
 
-    kid: str
-    alg: str
-    key: RSAKey | ECKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRecord:
-    """What there is to tell of a key. It retires and goes at no set time while nothing replaces it."""
-
-    kid: str
-    alg: str
-    state: State
-    created_at: datetime
-    active_from: datetime
-    retire_at: datetime | None
-    gone_at: datetime | None
+    records: tuple[KeyRecord, ...] = ()
+    live: tuple[tuple[KeyRecord, SigningKey], ...] = ()
 
 
 class SigningKeys:
-    """The keys in the database, parsed once per process: reading an RSA key takes some 30 ms, signing 0.3.
+    """The keys in the database, parsed once per process: reading an RSA key takes some 50 ms, signing 0.3.
 
-    ``algorithms`` are those to have a key for, of ``RS256`` (RSA, 2048 bits) and ``ES256`` (P-256), RFC 7518
-    section 3.1. The database is read again once a minute at most.
+    ``algorithms`` are those to have keys for, each of them one of :mod:`broker.keys.algorithms`. The database is asked
+    once a minute at most; while it does not answer, what is known goes on signing, and states go on changing by the
+    clock. Only what was never read raises :class:`sqlalchemy.exc.SQLAlchemyError`, or ``Undecryptable``.
     """
 
-    def __init__(self, database: Database, cipher: FieldCipher, algorithms: Sequence[str] = ("RS256", "ES256")) -> None:
+    def __init__(self, database: Database, cipher: FieldCipher, algorithms: Sequence[str]) -> None:
         self._database = database
         self._cipher = cipher
-        self._algorithms = tuple(algorithms)
+        self.algorithms = tuple(algorithms)
         self._lock = Lock()
-        self._read_at: datetime | None = None
-        self._rows: Sequence[Row[Any]] = ()
-        self._parsed: dict[str, SigningKey] = {}
+        self._asked_at: datetime | None = None
+        self._known: _Known | None = None
+        self._document: JwksDocument | None = None
 
     def ensure(self, now: datetime) -> None:
-        """Make a key, active at once, for every algorithm that has none to sign with."""
-        with self._database.begin() as connection:
-            exclusive(connection, "signing_keys")
-            rows = connection.execute(_ALL).all()
-            have = {row.alg for row in rows if _state(row, now) is State.ACTIVE}
-            for alg in self._algorithms:
-                if alg not in have:
-                    self._insert(connection, alg, now, active_from=now)
-        self._forget()
-
-    def rotate(self, alg: str, now: datetime, publish_for: timedelta, overlap: timedelta) -> str:
-        """Make a key that signs after ``publish_for``, retire the others of ``alg`` then, and return its kid.
-
-        The others stay in the JWKS for ``overlap`` after that. With both zero a stolen key is gone at once.
-        Raises :class:`ValueError` for an algorithm that no keys are kept for.
-        """
-        if alg not in self._algorithms:
-            raise ValueError(f"no keys are kept for {alg}")
-        active_from = now + publish_for
-        retire_at = signing_keys.c.retire_at
-        with self._database.begin() as connection:
-            exclusive(connection, "signing_keys")
-            connection.execute(
-                update(signing_keys)
-                .where(signing_keys.c.alg == alg, or_(retire_at.is_(None), retire_at > active_from))
-                .values(retire_at=active_from, gone_at=active_from + overlap)
-            )
-            kid = self._insert(connection, alg, now, active_from=active_from)
-        self._forget()
-        return kid
+        """Make a key, active at once, for every algorithm that has none to sign with; then read them all."""
+        with self._database.read() as connection:
+            lacking = self._lacking(connection, now)
+        made = [generate(alg) for alg in lacking]  # it takes long: not while others wait for the lock
+        if made:
+            with self._database.begin() as connection:
+                exclusive(connection, LOCK)
+                lacking = self._lacking(connection, now)
+                for key in made:
+                    if key.alg in lacking:
+                        add_key(connection, self._cipher, key, now=now, active_from=now)
+        with self._lock:
+            self._asked_at = now
+            self._known = self._read(now, {key.kid: key for key in made})
 
     def active(self, alg: str, now: datetime) -> SigningKey:
         """Return the key that signs now. Raises :class:`NoActiveKey`."""
-        for row in reversed(self._current(now)):
-            if row.alg == alg and _state(row, now) is State.ACTIVE:
-                return self._parsed[row.kid]
+        for record, key in reversed(self._current(now).live):
+            if record.alg == alg and record.state(now) is State.ACTIVE:
+                return key
         raise NoActiveKey(alg)
 
     def verifying(self, now: datetime) -> tuple[SigningKey, ...]:
-        """Return the keys whose signatures hold: published, active and retiring, the oldest first."""
-        live = (row for row in self._current(now) if _state(row, now) is not State.GONE)
-        return tuple(self._parsed[row.kid] for row in live)
+        """Return the keys whose signatures hold: published, active and retiring, in the order in which they sign."""
+        return tuple(key for record, key in self._current(now).live if record.state(now) is not State.GONE)
+
+    def jwks_document(self, now: datetime) -> JwksDocument:
+        """Return the JWK Set, ready to send. It is put together again only when a key came or went."""
+        keys = self.verifying(now)
+        kids = tuple(key.kid for key in keys)
+        document = self._document
+        if document is None or document.kids != kids:
+            public = [key.key.as_dict(private=False) for key in keys]
+            body = json.dumps({"keys": public}, separators=(",", ":")).encode()
+            document = JwksDocument(body=body, etag=hashlib.sha256(body).hexdigest()[:32], kids=kids)
+            self._document = document
+        return document
 
     def jwks(self, now: datetime) -> dict[str, object]:
         """Return the JWK Set (RFC 7517 section 5): public parts only, each with ``use``, ``alg``, ``kid``."""
         return {"keys": [each.key.as_dict(private=False) for each in self.verifying(now)]}
 
-    def list(self, now: datetime) -> tuple[KeyRecord, ...]:
-        """Return every key there ever was, the oldest first, as the database has them."""
-        with self._database.read() as connection:
-            rows = connection.execute(_ALL).all()
-        return tuple(
-            KeyRecord(
-                kid=row.kid,
-                alg=row.alg,
-                state=_state(row, now),
-                created_at=row.created_at,
-                active_from=row.active_from,
-                retire_at=row.retire_at,
-                gone_at=row.gone_at,
-            )
-            for row in rows
-        )
+    def records(self, now: datetime) -> tuple[KeyRecord, ...]:
+        """Return every key there ever was, in the order in which they sign, as far as this process knows."""
+        return self._current(now).records
 
-    def _insert(self, connection: Connection, alg: str, now: datetime, *, active_from: datetime) -> str:
-        key = _generate(alg)
-        kid = key.thumbprint()  # RFC 7638
-        connection.execute(
-            insert(signing_keys).values(
-                kid=kid,
-                alg=alg,
-                private_sealed=self._cipher.seal(key.as_der(private=True), _context(kid)),
-                created_at=now,
-                active_from=active_from,
-            )
-        )
-        return kid
+    def reread(self) -> None:
+        """Let the next call ask the database, whenever the last one did."""
+        with self._lock:
+            self._asked_at = None
 
-    def _current(self, now: datetime) -> Sequence[Row[Any]]:
-        if self._is_stale(now):
-            with self._lock:
-                if self._is_stale(now):
-                    self._read(now)
-        return self._rows
+    def _lacking(self, connection: Connection, now: datetime) -> list[str]:
+        have = {record.alg for record in read_records(connection) if record.state(now) is State.ACTIVE}
+        return [alg for alg in self.algorithms if alg not in have]
+
+    def _current(self, now: datetime) -> _Known:
+        known = self._known
+        if known is not None and not self._is_stale(now):
+            return known
+        # Who has something to go on with does not wait for another who is asking already.
+        if self._lock.acquire(blocking=known is None):
+            try:
+                if self._known is None or self._is_stale(now):
+                    self._ask(now)
+                known = self._known
+            finally:
+                self._lock.release()
+        return known or _Known()
+
+    def _ask(self, now: datetime) -> None:
+        had = self._known
+        if had is None:
+            self._known = self._read(now, {})
+            self._asked_at = now
+            return
+        self._asked_at = now
+        try:
+            self._known = self._read(now, {key.kid: key for _, key in had.live})
+        except (SQLAlchemyError, Undecryptable) as error:
+            # The library's message can repeat an address with its password.
+            told = error if isinstance(error, Undecryptable) else type(error).__name__
+            _log.error("signing keys not read, the known ones go on: error=%s", told)
 
     def _is_stale(self, now: datetime) -> bool:
-        read_at = self._read_at
-        return read_at is None or not timedelta() <= now - read_at < REREAD_AFTER
+        asked_at = self._asked_at
+        return asked_at is None or not timedelta() <= now - asked_at < REREAD_AFTER
 
-    def _read(self, now: datetime) -> None:
+    def _read(self, now: datetime, parsed: Mapping[str, SigningKey]) -> _Known:
         with self._database.read() as connection:
-            rows = connection.execute(_ALL).all()
-        for row in rows:
-            if row.kid not in self._parsed and _state(row, now) is not State.GONE:
-                self._parsed[row.kid] = self._open(row)
-        self._rows = rows
-        self._read_at = now
+            records = read_records(connection)
+        return _Known(records=records, live=tuple(self._opened(records, now, parsed)))
 
-    def _open(self, row: Row[Any]) -> SigningKey:
-        private = self._cipher.open(row.private_sealed, _context(row.kid))
-        return SigningKey(kid=row.kid, alg=row.alg, key=_parse(row.alg, private, row.kid))
-
-    def _forget(self) -> None:
-        with self._lock:
-            self._read_at = None
-
-
-def _state(row: Row[Any], now: datetime) -> State:
-    # The end comes first: a key replaced before its time never signs.
-    if row.gone_at is not None and row.gone_at <= now:
-        return State.GONE
-    if row.retire_at is not None and row.retire_at <= now:
-        return State.RETIRING
-    return State.ACTIVE if row.active_from <= now else State.PUBLISHED
-
-
-def _generate(alg: str) -> RSAKey | ECKey:
-    return RSAKey.generate_key(2048) if alg == "RS256" else ECKey.generate_key("P-256")
-
-
-def _parse(alg: str, private: bytes, kid: str) -> RSAKey | ECKey:
-    kind = RSAKey if alg == "RS256" else ECKey
-    return kind.import_key(private, {"use": "sig", "alg": alg, "kid": kid})
-
-
-def _context(kid: str) -> str:
-    return f"signing_keys.private:{kid}"
+    def _opened(
+        self, records: Sequence[KeyRecord], now: datetime, parsed: Mapping[str, SigningKey]
+    ) -> Iterator[tuple[KeyRecord, SigningKey]]:
+        for record in records:
+            if record.state(now) is State.GONE:
+                continue
+            key = parsed.get(record.kid) or open_key(record, self._cipher)
+            if key is not None:
+                yield record, key

@@ -8,6 +8,11 @@ KEY_BYTES = 32
 _VERSION = re.compile(r"v([1-9][0-9]{0,5})")
 
 
+def is_version(text: str) -> bool:
+    """Return whether ``text`` can name a key version."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def newest_first(keys: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return ``keys`` ordered by version, the highest number first.
 

@@ -1,36 +1,29 @@
 """The settings, section by section. A field's description says what would be right; mistakes quote it."""
 
+import hmac
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
+from broker.settings.clients import ClientSettings
+from broker.settings.section import MinimumStrength, Seconds, Section, ShortSeconds
 from broker.settings.values import (
     ClientId,
     Key,
     KeyVersion,
     address,
-    client_secret,
     database_url,
     decode_key,
     issuer_url,
     mail_url,
-    redirect_uri,
     store_url,
 )
 from claims.evidence import Binding
 from providers.catalog import ProviderId, ProviderSettings
 
-Seconds = Annotated[int, Field(gt=0, description="a whole number of seconds above 0")]
-ShortSeconds = Annotated[int, Field(gt=0, le=3600, description="a whole number of seconds from 1 to 3600")]
-MinimumStrength = Literal["mfa", "phishing_resistant"]
-
-
-class Section(BaseModel):
-    """Frozen; an unknown key is a mistake; a message never quotes the input, which may be a secret."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_DAY = 86_400  # seconds
 
 
 class ListenSettings(Section):
@@ -67,7 +60,10 @@ class StoreSettings(Section):
 
 
 class SecretSettings(Section):
-    """Versioned keys encrypt and name people; the newest version writes, all of them read."""
+    """Versioned keys encrypt and name people; the newest version writes, all of them read.
+
+    In the file each of them may be a table that says where it comes from: :mod:`broker.settings.secret_sources`.
+    """
 
     encryption: dict[KeyVersion, Key] = Field(min_length=1, description='a table of keys by version, such as v1 = "…"')
     pseudonym: dict[KeyVersion, Key] = Field(min_length=1, description='a table of keys by version, such as v1 = "…"')
@@ -114,6 +110,10 @@ class SecretSettings(Section):
         """Return the key of the audit chain."""
         return decode_key(self.audit)
 
+    def nonce_key(self) -> bytes:
+        """Return the key of the nonces of DPoP proofs, made from that of the cookies."""
+        return hmac.digest(self.cookies_key(), b"dpop-nonce", "sha256")
+
     def cookies_key(self) -> bytes:
         """Return the key that signs cookies and forms."""
         return decode_key(self.cookies)
@@ -146,6 +146,26 @@ class TokenSettings(Section):
     access: ShortSeconds = 600
     id_token: ShortSeconds = 600
     code: Annotated[int, Field(gt=0, le=600, description="a whole number of seconds from 1 to 600")] = 60
+    refresh: Seconds = 2_592_000
+    device_code: ShortSeconds = 600
+    pushed_request: Annotated[int, Field(ge=5, lt=600, description="a whole number of seconds from 5 to 599")] = 60
+
+
+def _never_or_daily(seconds: int) -> int:
+    if 0 < seconds < _DAY:
+        raise ValueError("is less than a day")
+    return seconds
+
+
+class KeySettings(Section):
+    """How the keys that sign tokens are replaced: :mod:`broker.keys.rotation`."""
+
+    rotate_after: Annotated[int, AfterValidator(_never_or_daily)] = Field(
+        default=90 * _DAY, ge=0, le=3650 * _DAY, description="0 for never, or a number of seconds from 86400 (a day)"
+    )
+    # Other processes learn of a key within a minute, and registries may keep the JWKS for five.
+    publish_for: int = Field(default=_DAY, ge=600, le=365 * _DAY, description="a number of seconds from 600")
+    overlap: int = Field(default=_DAY, gt=0, le=365 * _DAY, description="a number of seconds above 0")
 
 
 class MailSettings(Section):
@@ -164,59 +184,6 @@ class LogSettings(Section):
     format: Literal["json", "console"] = Field(default="json", description='"json" or "console"')
 
 
-class ClientSettings(Section):
-    """One registry: an OpenID Connect relying party."""
-
-    name: str = Field(min_length=1, max_length=100, description="the name people know it by")
-    redirect_uris: tuple[Annotated[str, AfterValidator(redirect_uri)], ...] = Field(
-        min_length=1, description="https URLs, compared as exact strings; http only for this machine"
-    )
-    auth_method: Literal["client_secret_basic", "client_secret_post", "none"] = Field(
-        default="client_secret_basic", description='"client_secret_basic", "client_secret_post" or "none"'
-    )
-    secret: SecretStr | None = Field(
-        default=None,
-        validate_default=True,
-        description='32 or more random characters; none at all for auth_method = "none"',
-    )
-    scopes: tuple[Literal["openid", "profile", "email"], ...] = Field(
-        default=("openid", "profile", "email"),
-        description='a list with "openid", and "profile", "email" as wanted',
-    )
-    id_token_signed_response_alg: Literal["RS256", "ES256"] = Field(default="RS256", description='"RS256" or "ES256"')
-    id_token_claims: tuple[Literal["name", "email"], ...] = Field(
-        default=(), description='a list of "name", "email" that the ID token is to carry as well'
-    )
-    providers: tuple[ProviderId, ...] | None = Field(
-        default=None, min_length=1, description="a list of provider ids; leave it out to allow them all"
-    )
-    bindings: tuple[Binding, ...] | None = Field(
-        default=None, min_length=1, description='a list of "session", "attested", "account_state"'
-    )
-    strength: MinimumStrength | None = Field(default=None, description='"mfa" or "phishing_resistant"')
-    max_age: int | None = Field(default=None, ge=0, description="a whole number of seconds, 0 or more")
-    enabled: bool = True
-
-    @field_validator("secret")
-    @classmethod
-    def _fits_auth_method(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        public = info.data.get("auth_method") == "none"
-        if value is None:
-            if public or "auth_method" not in info.data:
-                return None
-            raise ValueError("is missing")
-        if public:
-            raise ValueError("is set for a public client")
-        return client_secret(value)
-
-    @field_validator("scopes")
-    @classmethod
-    def _openid(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if "openid" not in value:
-            raise ValueError('lacks "openid"')
-        return value
-
-
 class Settings(Section):
     """Everything the operator decides."""
 
@@ -231,11 +198,22 @@ class Settings(Section):
     session: SessionSettings = SessionSettings()
     policy: PolicySettings = PolicySettings()
     tokens: TokenSettings = TokenSettings()
+    keys: KeySettings = Field(
+        default=KeySettings(), description="the table [keys], overlap longer than tokens.access and tokens.id_token"
+    )
     mail: MailSettings = Field(description="the table [mail] with url and sender")
     clients: dict[ClientId, ClientSettings] = Field(default_factory=dict)
     providers: dict[ProviderId, ProviderSettings] = Field(default_factory=dict)
     insecure_allow_private_addresses: bool = False
     log: LogSettings = LogSettings()
+
+    @field_validator("keys")
+    @classmethod
+    def _outlive_tokens(cls, value: KeySettings, info: ValidationInfo) -> KeySettings:
+        tokens = info.data.get("tokens")
+        if tokens is not None and value.overlap <= max(tokens.access, tokens.id_token):
+            raise ValueError("has an overlap that is no longer than tokens.access or tokens.id_token")
+        return value
 
     def insecure(self) -> tuple[str, ...]:
         """Return the dotted keys of every unsafe switch that is on."""

@@ -1,14 +1,14 @@
 """From a TOML file and the environment to settings, or to every mistake at once.
 
 Order of rank: ``VESTIBULE__SECTION__KEY`` in the environment, then the file, then the default. A relative
-path in the file is relative to the file's folder, in the environment to the working directory.
+path in the file is relative to the file's folder, in the environment to the working directory. A secret may be
+a table that says where it is kept: :mod:`broker.settings.secret_sources`.
 """
 
 import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -17,7 +17,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from broker.settings.model import ClientSettings, DatabaseSettings, Settings
+from broker.settings.clients import ClientSettings
+from broker.settings.model import DatabaseSettings, Settings
+from broker.settings.problem import Problem, SettingsError
+from broker.settings.secret_sources import secret_tables, take_in
 from broker.settings.values import ClientId
 
 PREFIX = "VESTIBULE__"
@@ -34,37 +37,20 @@ _SQLITE = "sqlite:///"
 _FOLDER = "directory:"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One mistake: the dotted ``key``, what is ``wrong`` with it, and what would be ``right``."""
-
-    key: str
-    wrong: str
-    right: str
-
-    def __str__(self) -> str:
-        return f"{self.key} {self.wrong}; right would be: {self.right}"
-
-
-class SettingsError(Exception):
-    """The settings cannot be used. ``problems`` holds every mistake, none with a secret in it."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
-
-
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of a file, overlaid by the environment. Raises :class:`SettingsError`."""
     raw = read(path)
     _anchor(raw, path.resolve().parent)
     problems = list(_overlay(raw, environ))
+    programs_get = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    unread = list(take_in(raw, programs_get))
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        problems += _problems(error)
+        told = {problem.key for problem in unread}
+        problems += [problem for problem in _problems(error) if problem.key not in told]
         settings = None
-    problems += [*_unknown_providers(raw), *_missing_files(raw)]
+    problems += [*unread, *_unknown_providers(raw), *_missing_files(raw)]
     if settings is None or problems:
         raise SettingsError(tuple(problems))
     return settings
@@ -114,6 +100,8 @@ def _anchor(raw: dict[str, Any], base: Path) -> None:
     move(raw.get("mail"), "url", _FOLDER)
     for _, table, key in _files(raw):
         move(table, key)
+    for _, table, key in secret_tables(raw):
+        move(table[key], "file")
 
 
 def _files(raw: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:

@@ -1,4 +1,4 @@
-"""db, keys, clients, providers, audit: over a real database."""
+"""db, clients, providers, audit: over a real database."""
 
 import re
 from datetime import UTC, datetime
@@ -10,8 +10,6 @@ from sqlalchemy import text
 
 from broker.audit.service import Audit
 from broker.cli import main
-from broker.keys.cipher import FieldCipher
-from broker.keys.signing import SigningKeys
 from broker.settings import load
 from broker.storage.database import Database
 from tests.cli.conftest import Run
@@ -51,6 +49,7 @@ def test_the_version_is_told() -> None:
     [
         ["keys", "list"],
         ["keys", "rotate"],
+        ["keys", "reseal"],
         ["clients", "list"],
         ["clients", "add", "x", "--name", "X", "--redirect-uri", "https://x.example/cb"],
         ["clients", "disable", "x"],
@@ -98,39 +97,6 @@ def test_a_folder_that_is_not_there_is_told(vestibule: Run, config: Path) -> Non
     done = vestibule("db", "upgrade")
     assert done.exit_code == 2
     assert "nowhere" in done.output
-
-
-# Keys
-
-
-def test_there_is_no_key_before_the_first_start(ready: Run) -> None:
-    done = ready("keys", "list")
-    assert done.exit_code == 0
-    assert "no key yet" in done.output
-
-
-def test_keys_are_listed_and_rotated_with_an_overlap(ready: Run, config: Path) -> None:
-    settings = load(config, {})
-    database = Database(settings.database.url)
-    SigningKeys(database, FieldCipher(settings.secrets.encryption_keys())).ensure(datetime.now(UTC))
-    database.dispose()
-    assert ready("keys", "list").output.count(" active ") == 2
-
-    done = ready("keys", "rotate", "--alg", "ES256")
-    assert done.exit_code == 0
-    assert done.output.startswith("ES256: ")
-    states = [line.split()[1:3] for line in ready("keys", "list").output.splitlines()[1:]]
-    assert sorted(states) == [["ES256", "active"], ["ES256", "published"], ["RS256", "active"]]
-
-    assert ready("keys", "rotate", "--at-once").exit_code == 0
-    states = [line.split()[1:3] for line in ready("keys", "list").output.splitlines()[1:]]
-    assert sorted(state for state in states if state[1] == "active") == [["ES256", "active"], ["RS256", "active"]]
-    assert [state[1] for state in states].count("gone") == 3
-    assert actions(config) == ["key.rotated"] * 3
-
-
-def test_no_keys_are_made_for_an_algorithm_that_is_not_ours(ready: Run) -> None:
-    assert ready("keys", "rotate", "--alg", "HS256").exit_code == 2
 
 
 # Clients

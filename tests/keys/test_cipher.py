@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.keys.cipher import FieldCipher, Undecryptable
+from broker.keys.cipher import FieldCipher, Undecryptable, version_of
 from tests.storage.parallel import in_parallel
 
 OLD, NEW = os.urandom(32), os.urandom(32)
@@ -113,3 +113,27 @@ def test_a_new_key_is_read_everywhere_before_it_writes_anywhere() -> None:
     assert reading.open(writing.seal(b"x", "c"), "c") == b"x"
     with pytest.raises(ValueError, match="not among the keys"):
         FieldCipher({"v1": old_key}, writes="v2")
+
+
+def test_a_sealed_value_says_under_which_version() -> None:
+    cipher = FieldCipher({"v2": OLD, "v10": NEW}, writes="v2")
+    sealed = cipher.seal(b"text", "field")
+    assert version_of(sealed) == cipher.writes == "v2"
+    assert sealed.startswith(cipher.prefix)
+    assert version_of(FieldCipher({"v10": NEW}).seal(b"", "field")) == "v10"
+
+
+@pytest.mark.parametrize("value", [b"", b"\0", b"\2v", b"\2vv rest", b"\xffv1", b"\2\xc3\xa9", b"plain text"])
+def test_what_no_cipher_made_says_no_version(value: bytes) -> None:
+    assert version_of(value) is None
+
+
+def test_an_error_about_a_row_names_its_place_and_version_and_nothing_of_the_text() -> None:
+    sealed = FieldCipher({"v1": OLD}).seal(b"canary", "field")
+    with pytest.raises(Undecryptable, match="row 7, sealed under v1: not sealed under any key held here") as raised:
+        FieldCipher({"v2": NEW}).open_row(sealed, "field", "row 7")
+    assert raised.value.__suppress_context__
+    with pytest.raises(Undecryptable, match="row 7, sealed under v1: changed"):
+        FieldCipher({"v1": NEW}).open_row(sealed, "field", "row 7")
+    with pytest.raises(Undecryptable, match="row 7, sealed under no version"):
+        FieldCipher({"v1": NEW}).open_row(b"", "field", "row 7")
