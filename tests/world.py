@@ -160,6 +160,7 @@ def raw_settings(*, base: str, folder: Path, standins: Standins, database_url: s
                 "redirect_uris": [CALLBACK],
                 "secret": secrets.token_urlsafe(32),
                 "id_token_signed_response_alg": "ES256",
+                "first_party": True,
             }
         },
         "providers": providers,

@@ -83,6 +83,8 @@ class RegistryGoal:
             "name": client.name,
             "home": client.home,
             "providers": None if client.providers is None else sorted(client.providers),
+            "sector": client.sector,
+            "first_party": client.first_party,
             "max_age": None if client.rule.max_age is None else int(client.rule.max_age.total_seconds()),
         }
 
@@ -126,10 +128,11 @@ class RegistryGoal:
         return client
 
     def finish(self, connection: Connection, signed_in: SignedIn) -> Landing:
-        request = _request(signed_in.transaction)
-        client = self.client_of(request)
+        request, payload = _request(signed_in.transaction), signed_in.transaction.payload
         opened = self._opening.open(connection, signed_in, request.client_id)
-        if request.sub is not None and not self._subjects.is_of(client, request.sub, opened.account.account_id):
+        account_id = opened.account.account_id
+        sector = cast(str | None, payload["sector"])
+        if request.sub is not None and not self._subjects.is_of(sector, request.sub, account_id):
             raise BrokerError(
                 status=400,
                 code="another_account",
@@ -137,7 +140,7 @@ class RegistryGoal:
                 next_step="Go back to it and sign out there first, or sign in with the account it knows.",
                 detail="sub of the request is not the account's",
             )
-        if self.needs_consent(connection, client, request, opened.account.account_id):
+        if self.needs_consent(connection, request, account_id, first_party=payload["first_party"] is True):
             handle, pending = self._pending.entry(
                 request,
                 sid=opened.session.sid,
@@ -163,14 +166,14 @@ class RegistryGoal:
         )
 
     def needs_consent(
-        self, connection: Connection, client: Client, request: AuthorizationRequest, account_id: str
+        self, connection: Connection, request: AuthorizationRequest, account_id: str, *, first_party: bool
     ) -> bool:
         """Return whether the person must be asked first: no statement for a first-party client."""
         if "consent" in request.prompt:
             return True
-        if client.first_party:
+        if first_party:
             return False
-        return not self._consents.covers(connection, account_id, client.client_id, request.consent_scopes)
+        return not self._consents.covers(connection, account_id, request.client_id, request.consent_scopes)
 
     def answer(self, request: AuthorizationRequest, session: Session, now: datetime) -> Answer:
         """Return the way back with a new code, and what the store must do for it."""

@@ -39,9 +39,9 @@ class Subjects:
         """Return the ``sub`` of an account, if the client can have learnt it."""
         return account_id if client.sector is None else self._find(account_id, client.sector)
 
-    def is_of(self, client: Client, sub: str, account_id: str) -> bool:
-        """Return whether ``sub`` is the account's at the client."""
-        return sub == self.known(client, account_id)
+    def is_of(self, sector: str | None, sub: str, account_id: str) -> bool:
+        """Return whether ``sub`` is the account's in a sector; in none, at the clients with public subjects."""
+        return sub == (account_id if sector is None else self._find(account_id, sector))
 
     def forget(self, connection: Connection, account_id: str) -> None:
         """Forget who an account was, to everybody."""

@@ -23,7 +23,12 @@ def test_discovery_is_valid_and_public(world: World) -> None:
 
 def test_the_key_set_has_public_parts_only(world: World) -> None:
     keys = requests.get(f"{world.base}/jwks", timeout=TIMEOUT).json()["keys"]
-    assert {(key["kty"], key["alg"], key["use"]) for key in keys} == {("RSA", "RS256", "sig"), ("EC", "ES256", "sig")}
-    assert len({key["kid"] for key in keys}) == 2
+    assert {(key["kty"], key["alg"], key["use"]) for key in keys} == {
+        ("RSA", "RS256", "sig"),
+        ("RSA", "PS256", "sig"),
+        ("EC", "ES256", "sig"),
+        ("OKP", "EdDSA", "sig"),
+    }
+    assert len({key["kid"] for key in keys}) == 4
     for key in keys:
         assert not {"d", "p", "q", "dp", "dq", "qi", "k"} & set(key)

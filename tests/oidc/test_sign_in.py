@@ -65,7 +65,7 @@ def test_a_live_session_answers_without_the_provider_and_with_the_same_proof(wor
     assert world.standins.redirects() == 0
 
 
-@pytest.mark.parametrize("prompt", ["login", "select_account", "consent"])
+@pytest.mark.parametrize("prompt", ["login", "select_account"])
 def test_a_prompt_asks_again_despite_a_session(world: World, prompt: str) -> None:
     visitor = world.visitor()
     first = world.registry().redeem(visitor.sign_in("entra-stale", "entra"), visitor.last_request)

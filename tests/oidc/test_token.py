@@ -97,7 +97,7 @@ WRONG_FORMS: dict[str, tuple[dict[str, str], str]] = {
     "another code": ({"code": "x" * 43}, "invalid_grant"),
     "another grant": ({"grant_type": "password"}, "unsupported_grant_type"),
     "no grant": ({"grant_type": ""}, "unsupported_grant_type"),
-    "the refresh grant": ({"grant_type": "refresh_token"}, "unsupported_grant_type"),
+    "the refresh grant": ({"grant_type": "refresh_token"}, "unauthorized_client"),
 }
 
 
@@ -163,7 +163,7 @@ STRICT: dict[str, tuple[str, dict[str, str], str, int, str]] = {
         401,
         "invalid_client",
     ),
-    "an unknown client": ("grant_type=authorization_code&code=a&client_id=nobody", {}, "", 400, "invalid_client"),
+    "an unknown client": ("grant_type=authorization_code&code=a&client_id=nobody", {}, "", 401, "invalid_client"),
 }
 
 
@@ -198,9 +198,9 @@ def test_the_proof_is_judged_once_more_at_redemption(tmp_path: Any, standins: An
 
 
 USERINFO: dict[str, tuple[dict[str, str], str, int, str]] = {
-    "no token": ({}, "", 401, "missing_authorization"),
-    "another scheme": ({"Authorization": "Basic YTpi"}, "", 401, "unsupported_token_type"),
-    "no value": ({"Authorization": "Bearer"}, "", 401, "unsupported_token_type"),
+    "no token": ({}, "", 401, "invalid_token"),
+    "another scheme": ({"Authorization": "Basic YTpi"}, "", 401, "invalid_token"),
+    "no value": ({"Authorization": "Bearer"}, "", 401, "invalid_token"),
     "not ours": ({"Authorization": "Bearer abc"}, "", 401, "invalid_token"),
     "ours in form only": ({"Authorization": "Bearer vat_AAAA"}, "", 401, "invalid_token"),
     "not base64": ({"Authorization": "Bearer vat_!!!"}, "", 401, "invalid_token"),

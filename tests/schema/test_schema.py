@@ -63,7 +63,10 @@ def test_an_empty_database_is_not_current_until_it_is_upgraded(empty: Database, 
 def test_upgrading_again_changes_nothing(database: Database, database_url: str) -> None:
     with database.begin() as connection:
         connection.execute(
-            text("INSERT INTO clients VALUES ('c','n',NULL,'none','[]','[]',NULL,'','{}','active','2026-01-01')")
+            text(
+                "INSERT INTO clients (client_id, name, settings, status, created_at)"
+                " VALUES ('c', 'n', '{}', 'active', '2026-01-01')"
+            )
         )
     upgrade(database_url)
     assert is_current(database)

@@ -18,10 +18,12 @@ SECRET = "s" + "0123456789abcdef" * 3
 
 
 def database_client(world: World) -> Registry:
-    settings = ClientSettings.model_validate({"name": "Added", "redirect_uris": [CALLBACK], "secret": SECRET})
+    settings = ClientSettings.model_validate(
+        {"name": "Added", "redirect_uris": [CALLBACK], "secret": SECRET, "first_party": True}
+    )
     parts = world.parts
     with parts.database.begin() as connection:
-        parts.clients.add(connection, "added", settings, parts.audit, world.clock())
+        parts.clients.add(connection, "added", settings, parts.audit, world.clock(), secret=SECRET)
     return Registry(world, "added", SECRET)
 
 

@@ -37,12 +37,16 @@ def test_t8_a_challenge_given_as_verifier_is_refused(world: World) -> None:
     assert world.registry().token_response(arrived.code, challenge).json()["error"] == "invalid_grant"
 
 
-@pytest.mark.parametrize("name", ["request", "request_uri"])
-def test_t8_a_request_by_value_or_reference_is_refused_and_nothing_is_fetched(world: World, name: str) -> None:
+@pytest.mark.parametrize(
+    "name, error", [("request", "invalid_request_object"), ("request_uri", "request_uri_not_supported")]
+)
+def test_t8_an_address_in_place_of_a_request_is_refused_and_nothing_is_fetched(
+    world: World, name: str, error: str
+) -> None:
     world.standins.forget_requests()
     target = f"{world.standins.backchannel_url}/request.jwt"
     back = arrival(world.visitor().authorize(world.registry().request(**{name: target})).headers["Location"])
-    assert back.parameters["error"] == f"{name}_not_supported"
+    assert back.parameters["error"] == error
     assert world.standins.requests == ()
 
 

@@ -26,10 +26,12 @@ def test_a_sign_in_of_a_known_user_takes_eight_statements_and_eight_commands(
         secret = "s" + "0123456789abcdef" * 3
         parts = world.parts
         settings = ClientSettings.model_validate(
-            {"name": "From the database", "redirect_uris": [CALLBACK], "secret": secret}
+            {"name": "From the database", "redirect_uris": [CALLBACK], "secret": secret, "first_party": True}
         )
         with parts.database.begin() as connection:
-            Clients(parts.settings, parts.database).add(connection, "db", settings, parts.audit, world.clock())
+            Clients(parts.settings, parts.database).add(
+                connection, "db", settings, parts.audit, world.clock(), secret=secret
+            )
         registry = Registry(world, "db", secret)
 
         def whole_sign_in() -> None:

@@ -20,6 +20,7 @@ from broker.oidc.grants import TokenServer
 from broker.oidc.proofs import NONCE_HEADER, KeyProofs
 from broker.oidc.pushed import PushedRequests
 from broker.oidc.redeem import Redeemer
+from broker.oidc.registration.service import Registration
 from broker.oidc.strict import BadRequest, check_form
 from broker.oidc.tokens.access import AccessToken, AccessTokens
 from broker.oidc.tokens.marks import Marks
@@ -46,6 +47,7 @@ class Api:
     pushed: PushedRequests
     redeemer: Redeemer
     devices: Devices
+    registration: Registration
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
     marks: Marks
@@ -76,7 +78,7 @@ def bearer(api: Api, url: str) -> AccessToken:
     text, scheme = _presented()
     now = api.clock()
     token = api.access_tokens.read(text, now)
-    if token is None or not stands(api, token):
+    if token is None or not _served(api, token):
         raise BearerError("invalid_token", "The access token is not valid, or not valid any more.", scheme=scheme)
     if (token.jkt is not None) != (scheme == "DPoP"):
         raise BearerError("invalid_token", "The access token does not go with this scheme.", scheme="DPoP")
@@ -163,12 +165,17 @@ def _presented() -> tuple[str, str]:
 
 def stands(api: Api, token: AccessToken) -> bool:
     """Return whether client, provider and account of a token are still what they were."""
-    client = api.clients.get(token.client_id)
-    if client is None:
+    if not _served(api, token):
         return False
     if not token.account_id:
         return True
-    if token.provider_id not in api.providers or not client.allows(token.provider_id):
-        return False
     with api.database.read() as connection:
         return api.accounts.live(connection, token.account_id, token.identity_id) is not None
+
+
+def _served(api: Api, token: AccessToken) -> bool:
+    """Return whether the client is still there, and the way its user came by still open."""
+    client = api.clients.get(token.client_id)
+    if client is None:
+        return False
+    return not token.account_id or (token.provider_id in api.providers and client.allows(token.provider_id))

@@ -92,7 +92,7 @@ def _reuse(
 ) -> Response | None:
     """Return the answer that a live session gives, or none if it ended in this very moment."""
     with at.database.read() as connection:
-        ask_first = at.goal.needs_consent(connection, client, asked, live.session.account_id)
+        ask_first = at.goal.needs_consent(connection, asked, live.session.account_id, first_party=client.first_party)
     if ask_first:
         return _ask(at, asked, live.session, now)
     answer = at.goal.answer(asked, live.session, now)
@@ -134,7 +134,7 @@ def _judge(
         return None
     if asked.provider not in (None, session.provider_id):
         return None
-    if asked.sub is not None and not at.subjects.is_of(client, asked.sub, session.account_id):
+    if asked.sub is not None and not at.subjects.is_of(client.sector, asked.sub, session.account_id):
         return None
     with at.database.read() as connection:
         if at.accounts.live(connection, session.account_id, session.identity_id) is None:
