@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
@@ -29,6 +30,7 @@ from broker.events.service import Outbox
 from broker.events.worker import Worker
 from broker.keys.cipher import FieldCipher
 from broker.keys.pseudonyms import BlindIndex, Pseudonyms
+from broker.keys.rotation import Rotation
 from broker.keys.signing import SigningKeys
 from broker.logs import configure
 from broker.oidc import views as oidc_views
@@ -61,6 +63,7 @@ from broker.oidc.logout.backchannel import BackchannelLogout
 from broker.oidc.proofs import KeyProofs
 from broker.oidc.pushed import PushedRequests
 from broker.oidc.redeem import Redeemer
+from broker.oidc.registration.service import Registration
 from broker.oidc.subjects import Subjects
 from broker.oidc.tokens.access import AccessTokens
 from broker.oidc.tokens.id_token import IdTokens
@@ -86,6 +89,7 @@ from broker.web import csrf, init_web
 from broker.web.cookies import Cookies
 from broker.web.errors import BrokerError
 from providers.catalog import build
+from providers.http import guarded_get
 
 CONFIG_VARIABLE = "VESTIBULE_CONFIG"
 MAX_BODY = 64 * 1024  # bytes; a provider's form post is the largest we take
@@ -152,6 +156,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     cipher = FieldCipher(settings.secrets.encryption_keys(), settings.secrets.encryption_writes)
     keys = SigningKeys(database, cipher, ALGORITHMS)
     audit = Audit(database, settings.secrets.audit_key())
+    rotation = Rotation(database, cipher, keys, audit, settings.keys)
     outbox = Outbox(cipher)
 
     # People
@@ -353,6 +358,14 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         pushed=pushed,
         redeemer=redeemer,
         devices=devices,
+        registration=Registration(
+            clients=clients,
+            audit=audit,
+            database=database,
+            issuer=settings.issuer,
+            fetch=partial(guarded_get, insecure_allow_private=settings.insecure_allow_private_addresses),
+            insecure_allow_private_addresses=settings.insecure_allow_private_addresses,
+        ),
         access_tokens=access_tokens,
         refresh_tokens=refresh_tokens,
         marks=marks,
@@ -438,6 +451,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         worker=Worker(
             {
                 "outbox": deliveries.deliver,
+                "rotation": rotation.rotate_due,
+                "gone keys": rotation.destroy_gone,
                 "audit": lambda _: audit.seal(),
                 "expiry": lambda now: _expire(database, emails, refresh_tokens, now),
             },

@@ -9,13 +9,14 @@ from threading import Lock
 import requests
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
+from joserfc.util import base64_to_int
 
 from providers.http import json_of
 
 LIFETIME = timedelta(hours=24)
 REFETCH_AFTER = timedelta(minutes=5)
 MAX_KEYS = 200
-_SHORTEST_MODULUS = 342  # base64url characters of 2048 bits (RFC 7518, sections 3.3 and 6.3.1.1)
+_SHORTEST_MODULUS = 2048  # bits (RFC 7518, section 3.3)
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +124,14 @@ def _published(raw: object) -> PublishedKey | None:
     """Return one key of a set, or none if it is not one that verifies signatures: others stay of use."""
     if not isinstance(raw, dict) or not isinstance(raw.get("kid"), str) or raw.get("use", "sig") != "sig":
         return None
-    if "d" in raw or (raw.get("kty") == "RSA" and len(str(raw.get("n"))) < _SHORTEST_MODULUS):
+    if "d" in raw:
         return None
     try:
         match raw.get("kty"):
             case "RSA":
+                # The bits and not the characters: a short modulus may be padded.
+                if base64_to_int(raw["n"]).bit_length() < _SHORTEST_MODULUS:
+                    return None
                 return PublishedKey(kid=raw["kid"], key=RSAKey.import_key(raw), raw=raw)
             case "EC":
                 return PublishedKey(kid=raw["kid"], key=ECKey.import_key(raw), raw=raw)

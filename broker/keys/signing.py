@@ -106,10 +106,6 @@ class SigningKeys:
             self._document = document
         return document
 
-    def jwks(self, now: datetime) -> dict[str, object]:
-        """Return the JWK Set (RFC 7517 section 5): public parts only, each with ``use``, ``alg``, ``kid``."""
-        return {"keys": [each.key.as_dict(private=False) for each in self.verifying(now)]}
-
     def records(self, now: datetime) -> tuple[KeyRecord, ...]:
         """Return every key there ever was, in the order in which they sign, as far as this process knows."""
         return self._current(now).records

@@ -49,7 +49,7 @@ def basic(world: World, client_id: str) -> dict[str, str]:
 
 
 def post(
-    world: World, path: str, client_id: str | None, headers: Mapping[str, str] | None = None, **form: Any
+    world: World, path: str, client_id: str | None, headers: Mapping[str, str] | None = None, /, **form: Any
 ) -> requests.Response:
     """Send a form to an endpoint as a client."""
     if client_id is not None and client_id not in world.secrets:

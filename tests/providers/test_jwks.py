@@ -11,7 +11,7 @@ import pytest
 from providers.http import outbound
 from providers.jwks import JwksCache, KeysUnavailable
 from tests.providers.loopback import Handler, Server, serve
-from tests.providers.tokens import EC, NOW, OTHER_RSA, RSA, Members, public
+from tests.providers.tokens import EC, NOW, OTHER_RSA, RSA, Members, base64url, public
 
 
 @dataclass
@@ -129,6 +129,14 @@ def test_sets_of_two_addresses_are_kept_apart(cache: JwksCache, server: Server) 
     kids(cache, server)
     assert cache.keys(f"{server.url}/other", "k1", NOW)
     assert server.count("/other") == 1
+
+
+def test_t9_a_short_modulus_is_none_however_it_is_padded(cache: JwksCache, server: Server, issuer: Issuer) -> None:
+    modulus = RSA.raw_value.public_key().public_numbers().n  # type: ignore[union-attr]  # an RSA key it is
+    short = (modulus >> 1024 | 1).to_bytes(256)
+    issuer.keys = [public(RSA), {**public(RSA, "short"), "n": base64url(short)}]
+    assert kids(cache, server) == ["k1"]
+    assert kids(cache, server, "short") == []
 
 
 @pytest.mark.parametrize(

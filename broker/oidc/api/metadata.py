@@ -85,8 +85,8 @@ def metadata(api: Api) -> Response:
 
 def jwks(api: Api) -> Response:
     """GET /jwks (RFC 7517 section 5)."""
-    body = json.dumps(api.keys.jwks(api.clock())).encode()
-    return public(body, hashlib.sha256(body).hexdigest())
+    document = api.keys.jwks_document(api.clock())
+    return public(document.body, document.etag)
 
 
 def public(body: bytes, etag: str) -> Response:
