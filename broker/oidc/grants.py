@@ -23,7 +23,7 @@ from broker.oidc.codes import Code
 from broker.oidc.device.service import Devices
 from broker.oidc.grant import Grant
 from broker.oidc.proofs import KeyProofs
-from broker.oidc.redeem import Asked, Redeemer
+from broker.oidc.redeem import Asked, Redeemer, check_asked
 from broker.oidc.tokens.refresh import Family
 from claims.decision import Purpose
 
@@ -152,6 +152,8 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         client = self._authentication(request.form, request.headers, endpoint)
         request.client, request.auth_method = client, client.auth_method
         request.jkt = self._proofs.of(request.headers, method="POST", url=self._endpoint)
+        # Before any code is used up: what is wrong with the request alone need not cost one.
+        check_asked(client, request.asked)
         return client
 
     def validate_requested_scope(self, scope: str | None) -> None:

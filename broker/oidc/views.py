@@ -17,6 +17,7 @@ from broker.oidc.api.context import (
 )
 from broker.oidc.authorize.endpoint import Authorize, authorize, authorize_by_form
 from broker.oidc.device.endpoint import device_authorization
+from broker.oidc.registration import endpoint as registration
 from broker.oidc.strict import BadRequest
 from broker.web import routes
 from broker.web.errors import API_BLUEPRINT
@@ -42,6 +43,10 @@ def api_blueprint(api: Api) -> Blueprint:
             ("POST", "/token", token.token),
             ("POST", "/introspect", introspection.introspect),
             ("POST", "/revoke", revocation.revoke),
+            ("POST", "/register", registration.register),
+            ("GET", "/register/<client_id>", registration.read_client),
+            ("PUT", "/register/<client_id>", registration.update_client),
+            ("DELETE", "/register/<client_id>", registration.delete_client),
             ("GET", "/userinfo", userinfo.userinfo),
             ("POST", "/userinfo", userinfo.userinfo),
         ),

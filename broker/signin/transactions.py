@@ -24,6 +24,7 @@ class Goal(StrEnum):
     ACCOUNT = "account"
     LINK = "link"
     PROBE = "probe"
+    DEVICE = "device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

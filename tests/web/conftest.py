@@ -14,6 +14,7 @@ from broker.web import init_web
 from broker.web.csrf import protection, renew
 from broker.web.errors import API_BLUEPRINT, BrokerError
 from broker.web.headers import allow_form_action
+from tests.once import share_templates
 from tests.web.samples import PAGES
 
 LOOPBACK = "http://localhost:8000"
@@ -45,6 +46,7 @@ def build(issuer: str) -> Flask:
     app = Flask("features")
     app.secret_key = "for these tests alone"
     init_web(app, issuer=issuer)
+    share_templates(app)
     api = Blueprint(API_BLUEPRINT, __name__)
     _add_pages(app)
     _add_refusals(app)

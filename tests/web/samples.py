@@ -153,6 +153,17 @@ CHOOSE: Context = {
     "need": "This registry lets you in once your provider has proven a second factor.",
 }
 
+DEVICE: Context = {
+    "client_name": "Crates command line",
+    "user_code": "WDJB-MJHT",
+    "asked_at": NOW,
+    "wants": ["Know your name", "Stay signed in after you leave, until you end it on your account page"],
+    "resources": ("https://packages.crates.example",),
+    "person": {"name": "Ada Lovelace"},
+    "account_id": "00000000-0000-4000-8000-000000000001",
+    "action": "/device/confirm/6Zt0mFQ",
+}
+
 PAGES: dict[str, tuple[str, Context]] = {
     "home": ("home.html", {"signed_in": False}),
     "home-signed-in": ("home.html", {"signed_in": True}),
@@ -223,6 +234,15 @@ PAGES: dict[str, tuple[str, Context]] = {
     "account": ("account.html", account()),
     "account-new": ("account.html", only_account()),
     "erase": ("erase.html", {}),
+    "logout": (
+        "logout.html",
+        {
+            "client_name": "crates.example",
+            "returns": True,
+            "fields": {"client_id": "crates", "post_logout_redirect_uri": "https://crates.example/bye"},
+        },
+    ),
+    "logout-nobody": ("logout.html", {"client_name": None, "returns": False, "fields": {}}),
     "message": (
         "message.html",
         {
@@ -256,5 +276,9 @@ PAGES: dict[str, tuple[str, Context]] = {
             },
         },
     ),
+    "device": ("device.html", {"user_code": "", "problem": None}),
+    "device-wrong": ("device.html", {"user_code": "WDJB-MJHT", "problem": "This code is not known, or has expired."}),
+    "device-confirm": ("device_confirm.html", DEVICE),
+    "device-confirm-nameless": ("device_confirm.html", {**DEVICE, "person": {"name": None}, "resources": ()}),
     "probe-failed": ("probe_done.html", {"provider_name": "Contoso", "satisfied": False, "shown": {}}),
 }

@@ -15,7 +15,7 @@ from jinja2 import UndefinedError
 from broker import web
 from broker.web.pages import stamp, typeset
 from broker.web.texts import Explanation, Link
-from tests.web.samples import CHOOSE, GITHUB, PAGES, account, option, refused
+from tests.web.samples import CHOOSE, DEVICE, GITHUB, PAGES, account, option, refused
 
 HERE = Path(web.__file__).parent
 HOSTILE = "<script>alert(1)</script>\"'\N{RIGHT-TO-LEFT OVERRIDE}&{{ 7*7 }}"
@@ -226,6 +226,15 @@ HOSTILE_CONTEXTS = {
         "link": {"label": HOSTILE, "url": f"/{HOSTILE}"},
     },
     "email_confirm.html": {"token": HOSTILE},
+    "device.html": {"user_code": HOSTILE, "problem": HOSTILE},
+    "device_confirm.html": {
+        **DEVICE,
+        "client_name": HOSTILE,
+        "user_code": HOSTILE,
+        "wants": [HOSTILE],
+        "resources": (HOSTILE,),
+        "person": {"name": HOSTILE},
+    },
     "probe_done.html": {"provider_name": HOSTILE, "satisfied": False, "shown": {HOSTILE: HOSTILE}},
 }
 
@@ -242,7 +251,7 @@ def test_t12_a_hostile_name_is_text_everywhere(app: Flask, template: str) -> Non
     assert not any(name.startswith("on") or name == "style" for name in attributes)
 
 
-@pytest.mark.parametrize("template", ["choose.html", "account.html", "leave.html"])
+@pytest.mark.parametrize("template", ["choose.html", "account.html", "leave.html", "device_confirm.html"])
 def test_t12_a_name_cannot_turn_the_text_around_it(app: Flask, template: str) -> None:
     with app.test_request_context():
         html = render_template(template, **HOSTILE_CONTEXTS[template])

@@ -33,18 +33,25 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tab(chromium: Browser) -> Iterator[Page]:
-    """Yield a fresh tab."""
+    """Yield a tab, which keeps no state but the page: a new one would have to compile axe anew, for a second."""
     context = chromium.new_context(viewport=DESK, color_scheme="light")
     yield context.new_page()
     context.close()
 
 
+@pytest.fixture(scope="module")
+def heard(tab: Page) -> list[str]:
+    return complaints(tab.context)
+
+
 @pytest.mark.parametrize("scheme, viewport", [("light", SMALL), ("dark", DESK)], ids=["light", "dark"])
 @pytest.mark.parametrize("name", sorted(PAGES))
-def test_axe_finds_nothing_on_the_page(tab: Page, site: str, name: str, scheme: Scheme, viewport: ViewportSize) -> None:
-    heard = complaints(tab.context)
+def test_axe_finds_nothing_on_the_page(
+    tab: Page, site: str, heard: list[str], name: str, scheme: Scheme, viewport: ViewportSize
+) -> None:
+    heard.clear()
     tab.goto(f"{site}/page/{name}")
     check_page(tab, viewport, scheme)
     assert heard == []
