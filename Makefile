@@ -14,6 +14,7 @@ BIN := .venv/bin
 pins = $(shell cat $(1) pyproject.toml | sha256sum | cut -c1-16)
 RUNTIME := .venv/.runtime-$(call pins,requirements.txt)
 DEV := .venv/.dev-$(call pins,requirements-dev.txt)
+NODE := .venv/.node-$(call pins,tests/clients/package-lock.json)
 # Tests wait for browsers and child processes much of the time: twice the cores keeps both busy.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 ARGS ?=
@@ -31,7 +32,7 @@ help:
 demo: $(RUNTIME)
 	@exec $(BIN)/vestibule demo $(ARGS)
 
-test: $(DEV)
+test: $(DEV) $(NODE)
 	@.ci/packages
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) $(or $(ARGS),--cov --cov-report=term)
 
@@ -74,3 +75,10 @@ $(DEV): | .venv/bin/python
 	@$(install) --require-hashes -r requirements-dev.txt
 	@$(install) --no-deps --no-build-isolation --editable .
 	@rm -f .venv/.dev-* && touch $@
+
+# npm comes with requirements-dev.txt, and what it installs is for tests alone. No script of a package is run.
+$(NODE): | $(DEV)
+	@echo 'Installing what tests/clients/package-lock.json pins ...'
+	@mkdir -p .venv/node && cp tests/clients/package.json tests/clients/package-lock.json .venv/node
+	@$(BIN)/npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --loglevel=error
+	@rm -f .venv/.node-* && touch $@
