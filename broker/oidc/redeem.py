@@ -94,7 +94,7 @@ class Redeemer:
     def of_grant(self, client: Client, grant: Grant, asked: Asked, purpose: Purpose) -> Mapping[str, object]:
         """Return the token response for what was just granted, with a refresh token where that was granted too."""
         now = self._clock()
-        _check_key(client, grant, asked.jkt)
+        _check_key(grant, asked.jkt)
         _check_resources(grant, asked)
         person, verdict = self._judge(client, grant, purpose, now)
         response = self._tokens(client, grant, asked, person, verdict, now)
@@ -122,7 +122,7 @@ class Redeemer:
         The token is replaced, but for a confidential client whose tokens are bound to a key (FAPI 2.0, 5.3.2.1).
         """
         now, grant = self._clock(), family.grant
-        _check_key(client, grant, asked.jkt)
+        _check_key(grant, asked.jkt)
         _check_resources(grant, asked)
         _check_scope(grant, asked)
         person, verdict = self._judge(client, grant, Purpose.REFRESH, now)
@@ -146,10 +146,6 @@ class Redeemer:
         scope = asked.scope if asked.scope is not None else allowed
         if not scope or not set(scope) <= set(allowed):
             raise InvalidScopeError("The client may not have this scope for itself.")
-        if not set(asked.resources) <= client.resources:
-            raise InvalidTarget("The client may not ask for this resource.")
-        if client.dpop_bound_access_tokens and asked.jkt is None:
-            raise InvalidDpopProof("A proof of the key is missing.")
         issued_at = int(now.timestamp())
         token = AccessToken(
             jti=secrets.token_urlsafe(16),
@@ -195,9 +191,10 @@ class Redeemer:
     def _judge(self, client: Client, grant: Grant, purpose: Purpose, now: datetime) -> tuple[Profile, Verdict]:
         """Return person and verdict. Raises ``InvalidGrantError`` unless account, identity, way in and proof hold."""
         if grant.provider_id in self._providers and client.allows(grant.provider_id):
-            # The request's ages were judged when it was answered; what policy and the registry insist on still holds.
+            # Ages were judged when the request was answered, a moment ago; at a refresh the client's limit counts again.
+            rule = client.rule if purpose is Purpose.REFRESH else replace(client.rule, max_age=None)
             demand = Demand(asked_at=now, acr=grant.essential_acr)
-            requirement = self._policy.requirement(purpose, now, rule=client.rule, demand=demand)
+            requirement = self._policy.requirement(purpose, now, rule=rule, demand=demand)
             verdict = decide(requirement, grant.authentication, now)
             with self._database.read() as connection:
                 person = self._accounts.live(connection, grant.account_id, grant.identity_id)
@@ -271,11 +268,17 @@ class Redeemer:
         }
 
 
-def _check_key(client: Client, grant: Grant, jkt: str | None) -> None:
-    if (grant.jkt is not None or client.dpop_bound_access_tokens) and jkt is None:
+def check_asked(client: Client, asked: Asked) -> None:
+    """Raise an ``OAuth2Error`` for what a client may not ask, whatever it was granted."""
+    if not set(asked.resources) <= client.resources:
+        raise InvalidTarget("The client may not ask for this resource.")
+    if client.dpop_bound_access_tokens and asked.jkt is None:
         raise InvalidDpopProof("A proof of the key is missing.")
+
+
+def _check_key(grant: Grant, jkt: str | None) -> None:
     if grant.jkt not in (None, jkt):
-        raise InvalidDpopProof("The proof is of another key.")
+        raise InvalidDpopProof("The proof is missing, or is of another key.")
 
 
 def _check_resources(grant: Grant, asked: Asked) -> None:

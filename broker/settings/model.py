@@ -204,6 +204,7 @@ class Settings(Section):
     mail: MailSettings = Field(description="the table [mail] with url and sender")
     clients: dict[ClientId, ClientSettings] = Field(default_factory=dict)
     providers: dict[ProviderId, ProviderSettings] = Field(default_factory=dict)
+    ca_bundle: Path | None = Field(default=None, description="the path of a PEM file")
     insecure_allow_private_addresses: bool = False
     log: LogSettings = LogSettings()
 

@@ -108,6 +108,7 @@ def _files(raw: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
     """Yield where a file may be named: the dotted key, its table, and its key in there."""
     for key in ("tls_certificate", "tls_key"):
         yield f"listen.{key}", raw.get("listen"), key
+    yield "ca_bundle", raw, "ca_bundle"
     providers = raw.get("providers")
     for name, provider in providers.items() if isinstance(providers, dict) else ():
         yield f"providers.{name}.ca_bundle", provider, "ca_bundle"

@@ -67,6 +67,9 @@ class Policy:
         ages = [rule.max_age] if rule.max_age is not None else []
         needs_auth_time = False
         if demand is not None:
+            if purpose is Purpose.SIGN_IN:
+                # For the client's own limit, too, what counts is the age when the registry asked.
+                ages = [age + (now - demand.asked_at) + CLOCK_TOLERANCE for age in ages]
             asked = _demanded_age(demand)
             if asked is not None and purpose is Purpose.SIGN_IN:
                 # What counts is the age when the registry asked, not when the user came back.

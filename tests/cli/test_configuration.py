@@ -55,7 +55,7 @@ def test_what_init_shows_as_defaults_are_the_defaults(tmp_path: Path) -> None:
     CliRunner().invoke(main, ["init", "--dir", str(tmp_path)])
     path = tmp_path / "vestibule.toml"
     as_written = load(path, {})
-    without_default = ("tls_", "encryption_writes", "pseudonym_writes")
+    without_default = ("ca_bundle", "tls_", "encryption_writes", "pseudonym_writes")
     lines, shown = [], 0
     for line in path.read_text().splitlines():
         head, _, rest = line.removeprefix("# ").partition(" = ")

@@ -197,6 +197,9 @@ def acr_preferences(draft: Draft) -> None:
 
 def claims_parameter(draft: Draft) -> None:
     """OpenID Connect Core section 5.5: an object of objects; an essential ``acr`` or ``auth_time`` is a demand."""
+    # What a client's registration has in every ID token is asked for each time, and consented to.
+    registered = draft.client.id_token_claims if draft.client is not None else ()
+    draft.fields["id_token_claims"] = registered
     raw = draft.one("claims")
     if raw is None:
         return
@@ -206,7 +209,7 @@ def claims_parameter(draft: Draft) -> None:
         raise RedirectError("invalid_request", "claims is not JSON.") from error
     id_token = _members(claims, "id_token")
     draft.fields["userinfo_claims"] = _named(_members(claims, "userinfo"), draft.client)
-    draft.fields["id_token_claims"] = _named(id_token, draft.client)
+    draft.fields["id_token_claims"] = tuple(dict.fromkeys((*registered, *_named(id_token, draft.client))))
     essential, voluntary = _acr(id_token.get("acr"))
     draft.fields["essential_acr"] = essential
     if voluntary:

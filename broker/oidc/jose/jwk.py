@@ -27,6 +27,11 @@ def algorithms_of(registered: str | None) -> frozenset[str]:
     return DEFAULT_ALGORITHMS if registered is None else frozenset({registered})
 
 
+def canonical(algorithm: object) -> object:
+    """Return the name used here for what has two: on the one curve there is, Ed25519 is EdDSA (RFC 9864 section 2.2)."""
+    return "EdDSA" if algorithm == "Ed25519" else algorithm
+
+
 def read_key(jwk: object) -> PublicKey:
     """Return the key of a JWK. Raises ``ValueError`` unless it is public, whole, and of use for an algorithm of ours.
 
@@ -57,7 +62,7 @@ def fits(key: PublicKey, algorithm: str) -> bool:
     return (
         key.key_type == KEY_TYPES.get(algorithm)
         and key.get("use", "sig") == "sig"
-        and key.get("alg", algorithm) == algorithm
+        and canonical(key.get("alg", algorithm)) == algorithm
         and isinstance(operations, list)
         and "verify" in operations
     )

@@ -13,7 +13,7 @@ from datetime import datetime
 from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode
 
-from broker.oidc.jose.jwk import KEY_TYPES, PublicKey, fits, read_key
+from broker.oidc.jose.jwk import KEY_TYPES, PublicKey, canonical, fits, read_key
 from broker.oidc.jose.strict_json import json_object
 
 LEEWAY = 10
@@ -138,7 +138,7 @@ def _split(token: str, max_bytes: int) -> tuple[str, str, str]:
 def _read(token: str, algorithms: frozenset[str], typ: frozenset[str | None], max_bytes: int) -> _Jws:
     protected, payload, signature = _split(token, max_bytes)
     header = _object(protected)
-    algorithm = header.get("alg")
+    algorithm = canonical(header.get("alg"))
     if not isinstance(algorithm, str) or algorithm not in algorithms & KEY_TYPES.keys():
         raise InvalidJwt("algorithm")
     require(not _REFUSED_HEADERS & header.keys(), "header")

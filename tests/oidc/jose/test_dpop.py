@@ -81,7 +81,7 @@ def refused(proofs: Proofs, *headers: str, seconds: float = 0, url: str = URL, a
     return raised.value.reason
 
 
-@pytest.mark.parametrize("alg, key", [("PS256", RSA), ("ES256", EC), ("EdDSA", ED)])
+@pytest.mark.parametrize("alg, key", [("PS256", RSA), ("ES256", EC), ("EdDSA", ED), ("Ed25519", ED)])
 def test_a_good_proof_is_worth_its_keys_thumbprint(proofs: Proofs, alg: str, key: PublicKey) -> None:
     jkt = verify(proofs, proof(key, {"alg": alg}))
     assert jkt == key.thumbprint() == thumbprint(public(key))
