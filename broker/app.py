@@ -189,7 +189,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     pending = PendingConsents(store, cipher)
     consents = Consents(audit)
     subjects = Subjects(database)
-    client_keys = ClientKeys(settings.insecure_allow_private_addresses)
+    client_keys = ClientKeys(settings.insecure_allow_private_addresses, settings.ca_bundle)
     nonces = Nonces(settings.secrets.nonce_key())
     key_proofs = KeyProofs(Proofs(store, nonces), nonces, clock)
     signer = Signer(keys, settings.issuer)
@@ -256,6 +256,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         sessions=sessions,
         proofs=proofs,
         relay=Relay(cipher),
+        accounts=accounts,
+        database=database,
         browser=browser,
         ending=ending,
         session_lifetime=settings.session.lifetime,
@@ -363,7 +365,11 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
             audit=audit,
             database=database,
             issuer=settings.issuer,
-            fetch=partial(guarded_get, insecure_allow_private=settings.insecure_allow_private_addresses),
+            fetch=partial(
+                guarded_get,
+                insecure_allow_private=settings.insecure_allow_private_addresses,
+                ca_bundle=settings.ca_bundle,
+            ),
             insecure_allow_private_addresses=settings.insecure_allow_private_addresses,
         ),
         access_tokens=access_tokens,
@@ -427,6 +433,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
                 subjects=subjects,
                 signer=signer,
                 insecure_allow_private=settings.insecure_allow_private_addresses,
+                ca_bundle=settings.ca_bundle,
             ),
             END_ACCESS: EndAccess(ending=ending, registries=access),
         },

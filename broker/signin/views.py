@@ -7,6 +7,7 @@ from datetime import datetime
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from broker.accounts.service import Accounts
 from broker.signin import returns
 from broker.signin.browser import Browser
 from broker.signin.ending import EndedBy, Ending
@@ -16,11 +17,15 @@ from broker.signin.proofs import ProviderProofs
 from broker.signin.returns import Relay
 from broker.signin.sessions import Sessions
 from broker.signin.transactions import Goal, Transaction, Transactions
+from broker.storage.database import Database
 from broker.web import csrf, references, routes
 from broker.web.destinations import Destination, leave
 from broker.web.errors import BrokerError
 from broker.web.texts import REMEDIES, explain_fault, explain_verdict
 from providers.provider import Provider
+
+
+LINKED = "Linked to your account."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,8 @@ class WayIn:
     sessions: Sessions
     proofs: ProviderProofs
     relay: Relay
+    accounts: Accounts
+    database: Database
     browser: Browser
     ending: Ending
     session_lifetime: int
@@ -228,25 +235,37 @@ def _refused(way: WayIn, refused: Refused) -> ResponseReturnValue:
 
 
 def _others(way: WayIn, refused: Refused, preview: Preview) -> list[dict[str, str | None]] | None:
-    """Return the other ways that could do, or none where this one is what it is all about."""
+    """Return the other ways that could do, or none where this one is what it is all about. The user's own first."""
     if preview.providers == frozenset({refused.provider.id}):
         return None
     options = _options(way, refused.transaction, preview)
-    return [each for each in options if each["id"] != refused.provider.id and each["unavailable"] is None]
+    able = [each for each in options if each["id"] != refused.provider.id and each["unavailable"] is None]
+    return sorted(able, key=lambda each: each["note"] is None)
 
 
 def _options(way: WayIn, transaction: Transaction, preview: Preview) -> list[dict[str, str | None]]:
+    linked = _linked(way)
     return [
         {
             "id": provider.id,
             "name": provider.name,
             "kind": provider.kind,
             "url": way.browser.entrance(transaction.id, provider.id),
-            "note": None,
+            "note": LINKED if provider.id in linked else None,
             "unavailable": _cannot(provider, preview),
         }
         for provider in way.gate.offered(transaction)
     ]
+
+
+def _linked(way: WayIn) -> frozenset[str]:
+    """Return the providers that the user has identities at: only their own session tells, and no attempt does."""
+    now = way.clock()
+    session = way.sessions.find(way.browser.session_cookie(), now)
+    if session is None:
+        return frozenset()
+    with way.database.read() as connection:
+        return frozenset(each.provider_id for each in way.accounts.identities(connection, session.account_id))
 
 
 def _cannot(provider: Provider, preview: Preview) -> str | None:
