@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from broker.accounts.model import accounts, email_changes, identities, people
 from broker.audit.service import Audit
+from broker.events.mail import enqueue_mail
 from broker.events.service import Outbox
 from broker.keys.cipher import FieldCipher
 from broker.keys.pseudonyms import BlindIndex, Pseudonyms
@@ -167,7 +168,7 @@ class Accounts:
         if clean is None:
             raise ValueError("not a name")
         self.hold(connection, account_id)
-        sealed = self._cipher.seal(clean.encode(), _context("name", account_id))
+        sealed = self._cipher.seal(clean.encode(), sealing_context("name", account_id))
         self._change(connection, account_id, "name", now, name_sealed=sealed)
 
     def set_email(self, connection: Connection, account_id: str, email: str, *, verified: bool, now: datetime) -> None:
@@ -185,12 +186,13 @@ class Accounts:
             account_id,
             "email",
             now,
-            email_sealed=self._cipher.seal(clean.encode(), _context("email", account_id)),
+            email_sealed=self._cipher.seal(clean.encode(), sealing_context("email", account_id)),
             email_index=self._index.of(clean),
             email_verified=verified,
         )
         if previous is not None and previous.casefold() != clean.casefold():
-            self._outbox.enqueue_mail(
+            enqueue_mail(
+                self._outbox,
                 connection,
                 to=previous,
                 subject="Your email address was changed",
@@ -259,8 +261,8 @@ class Accounts:
         connection.execute(
             insert(people).values(
                 account_id=account_id,
-                name_sealed=self._cipher.seal(name.encode(), _context("name", account_id)) if name else None,
-                email_sealed=self._cipher.seal(email.encode(), _context("email", account_id)) if email else None,
+                name_sealed=self._cipher.seal(name.encode(), sealing_context("name", account_id)) if name else None,
+                email_sealed=self._cipher.seal(email.encode(), sealing_context("email", account_id)) if email else None,
                 email_index=self._index.of(email) if email else None,
                 email_verified=profile.email_verified,
                 updated_at=now,
@@ -311,13 +313,13 @@ class Accounts:
         )
 
     def _open(self, sealed: bytes | None, field: str, account_id: str) -> str | None:
-        return self._cipher.open(sealed, _context(field, account_id)).decode() if sealed else None
+        return self._cipher.open(sealed, sealing_context(field, account_id)).decode() if sealed else None
 
 
 _PERSON = (people.c.account_id, people.c.name_sealed, people.c.email_sealed, people.c.email_verified)
 
 
-def _context(field: str, account_id: str) -> str:
+def sealing_context(field: str, account_id: str) -> str:
     """Bind a sealed value to its column and its row, so that neither can be swapped."""
     return f"people.{field}:{account_id}"
 

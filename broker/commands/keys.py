@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from broker.accounts.reseal import reseal_emails, reseal_names
 from broker.audit.service import Audit
 from broker.commands.context import Refusal, opened, table, utc_now, with_path
 from broker.keys.cipher import FieldCipher, Undecryptable
@@ -13,12 +14,18 @@ from broker.keys.records import KeyRecord, State, read_records
 from broker.keys.reseal import Reseal, count_stale, reseal, reseal_signing_keys
 from broker.keys.rotation import Rotation, destroy_gone
 from broker.keys.signing import SigningKeys
+from broker.oidc.reseal import reseal_families
 from broker.settings import Settings
 from broker.settings.clients import ALGORITHMS
 from broker.storage.database import Database
 
 # Every room that seals what the database keeps has a line here.
-RESEALED: Mapping[str, Reseal] = {"signing_keys.private_sealed": reseal_signing_keys}
+RESEALED: Mapping[str, Reseal] = {
+    "signing_keys.private_sealed": reseal_signing_keys,
+    "people.name_sealed": reseal_names,
+    "people.email_sealed": reseal_emails,
+    "refresh_families.record_sealed": reseal_families,
+}
 _TOKEN_SECONDS = 3600  # the longest that settings let an access token live
 
 

@@ -80,7 +80,7 @@ class RefreshTokens:
                 token_sha256=sha256(text),
                 client_id=grant.client_id,
                 account_id=grant.account_id,
-                record_sealed=self._cipher.seal(json.dumps(dump_grant(grant)).encode(), _context(grant.id)),
+                record_sealed=self._cipher.seal(json.dumps(dump_grant(grant)).encode(), sealing_context(grant.id)),
                 created_at=now,
                 expires_at=now + self._lifetime,
             )
@@ -99,7 +99,7 @@ class RefreshTokens:
         if row is None:
             return None
         try:
-            record = json.loads(self._cipher.open(row.record_sealed, _context(row.id)))
+            record = json.loads(self._cipher.open(row.record_sealed, sealing_context(row.id)))
         except Undecryptable:
             return None
         given = sha256(text)
@@ -166,5 +166,6 @@ def _deleted(result: CursorResult[Any]) -> bool:
     return result.rowcount > 0
 
 
-def _context(grant_id: str) -> str:
+def sealing_context(grant_id: str) -> str:
+    """Return what a record is sealed for: its column and its row."""
     return f"refresh_families.record:{grant_id}"
