@@ -6,6 +6,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from broker.commands.accounts import accounts
 from broker.commands.audit import audit
 from broker.commands.clients import clients
 from broker.commands.configuration import check_config, init
@@ -13,6 +14,7 @@ from broker.commands.context import UPGRADE, Refusal
 from broker.commands.database import db
 from broker.commands.demo import demo
 from broker.commands.keys import keys
+from broker.commands.outbox import outbox
 from broker.commands.providers import probe, providers
 from broker.commands.serve import CONFIG_VARIABLE, serve
 from broker.settings import SettingsError
@@ -62,7 +64,7 @@ def main(ctx: click.Context, config: Path) -> None:
     ctx.obj = config
 
 
-for command in (audit, check_config, clients, db, demo, init, keys, probe, providers, serve):
+for command in (accounts, audit, check_config, clients, db, demo, init, keys, outbox, probe, providers, serve):
     main.add_command(command)
 
 if __name__ == "__main__":

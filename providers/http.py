@@ -1,4 +1,4 @@
-"""The one way out: every outgoing HTTP request is made by a session from here, or by ``guarded_get``.
+"""The one way out: every outgoing HTTP request is made by a session from here, or guarded.
 
 What always holds: time to connect, between reads and in total is limited, and so is the size of the answer; TLS is
 verified; no redirect is followed; no cookie is kept; nothing of the environment (proxies, CA bundles, ``.netrc``)
@@ -14,14 +14,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import requests
 import urllib3
@@ -44,6 +44,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 """Host name and port -> the IP addresses behind it. Raises ``OSError`` when there are none."""
 
 SessionT = TypeVar("SessionT", bound=requests.Session)
+Answer = TypeVar("Answer")
 
 
 class ResponseTooLarge(requests.RequestException):
@@ -51,7 +52,7 @@ class ResponseTooLarge(requests.RequestException):
 
 
 class AddressRefused(requests.RequestException):
-    """The URL leads to where ``guarded_get`` does not go."""
+    """The URL leads to where no guarded request goes."""
 
 
 def is_loopback(host: str) -> bool:
@@ -194,6 +195,52 @@ def guarded_get(
     not globally reachable, and for a redirect; other ``requests.RequestException`` as :func:`outbound`.
     ``insecure_allow_private`` takes http and any address.
     """
+
+    def get(connection: HTTPConnection, path: str) -> Fetched:
+        connection.request("GET", path, headers=_HEADERS)
+        with _answered(connection) as response:
+            return _fetched(response, max_bytes)
+
+    return _visit(url, get, insecure_allow_private, ca_bundle, timeout, total, resolver)
+
+
+def guarded_post(
+    url: str,
+    form: Mapping[str, str],
+    *,
+    insecure_allow_private: bool = False,
+    ca_bundle: Path | None = None,
+    timeout: Timeout = (3.05, 10),
+    total: float = TOTAL_SECONDS,
+    resolver: Resolver = resolve,
+) -> int:
+    """Send a form to a URL that someone else steers, and return the HTTP status; what else is answered is not read.
+
+    Guarded as :func:`guarded_get`, and raises the same.
+    """
+
+    def post(connection: HTTPConnection, path: str) -> int:
+        headers = {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", path, body=urlencode(form), headers=headers)
+        with _answered(connection) as response:
+            return response.status
+
+    return _visit(url, post, insecure_allow_private, ca_bundle, timeout, total, resolver)
+
+
+_HEADERS = {"User-Agent": USER_AGENT, "Connection": "close"}
+
+
+def _visit(
+    url: str,
+    exchange: Callable[[HTTPConnection, str], Answer],
+    insecure_allow_private: bool,
+    ca_bundle: Path | None,
+    timeout: Timeout,
+    total: float,
+    resolver: Resolver,
+) -> Answer:
+    """Return what ``exchange`` makes of a connection to the URL's host and the path to ask it for."""
     parts, host, port = _target(url, plain_allowed=insecure_allow_private)
     try:
         addresses = tuple(resolver(host, port))
@@ -211,14 +258,20 @@ def guarded_get(
             try:
                 secured = _secured(wire, host, ca_bundle) if parts.scheme == "https" else wire
                 secured.settimeout(timeout[1])
+                connection = HTTPConnection(parts.netloc)
+                connection.sock = secured  # so it resolves nothing itself
                 with secured:
-                    return _exchange(secured, parts, max_bytes, deadline)
+                    answer = exchange(connection, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
             finally:
                 watchdog.cancel()
     except requests.RequestException:  # which is an OSError
         raise
     except (OSError, HTTPException, ValueError) as error:
         raise requests.ConnectionError(f"no answer: {type(error).__name__}") from error
+    if time.monotonic() >= deadline:
+        # It was hung up on, and what came until then may look whole.
+        raise requests.ReadTimeout("the answer takes too long")
+    return answer
 
 
 _PLAIN = re.compile(r"[!-~]+")  # printable ASCII without blanks
@@ -261,18 +314,19 @@ def _hang_up(line: socket.socket) -> None:
         line.shutdown(socket.SHUT_RDWR)
 
 
-def _exchange(wire: socket.socket, parts: SplitResult, max_bytes: int, deadline: float) -> Fetched:
-    connection = HTTPConnection(parts.netloc)
-    connection.sock = wire  # so it resolves nothing itself
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection.request("GET", path, headers={"User-Agent": USER_AGENT, "Connection": "close"})
-    with connection.getresponse() as response:
-        if 300 <= response.status < 400:
-            raise AddressRefused("the URL redirects")
-        body = response.read(max_bytes + 1)
-        if len(body) > max_bytes:
-            raise ResponseTooLarge(f"more than {max_bytes} bytes")
-        if response.length or time.monotonic() >= deadline:
-            raise requests.ReadTimeout("the answer ended early")
-        media_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
-        return Fetched(status=response.status, media_type=media_type, body=body)
+def _answered(connection: HTTPConnection) -> HTTPResponse:
+    response = connection.getresponse()
+    if 300 <= response.status < 400:
+        response.close()
+        raise AddressRefused("the URL redirects")
+    return response
+
+
+def _fetched(response: HTTPResponse, max_bytes: int) -> Fetched:
+    body = response.read(max_bytes + 1)
+    if len(body) > max_bytes:
+        raise ResponseTooLarge(f"more than {max_bytes} bytes")
+    if response.length:
+        raise requests.ReadTimeout("the answer ended early")
+    media_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
+    return Fetched(status=response.status, media_type=media_type, body=body)

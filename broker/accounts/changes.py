@@ -184,8 +184,9 @@ def end_other_sessions(pages: AccountPages) -> ResponseReturnValue:
 def sign_out_everywhere(pages: AccountPages) -> ResponseReturnValue:
     """POST /account/sign-out-everywhere: every session ends, this one too, and what registries do while away."""
     visit = visit_of(pages)
-    pages.registries.end_all(visit.session.account_id, visit.now)
     end_sessions(pages, visit, every)
+    # After the sessions, out of which registries could get something new.
+    pages.registries.end_all(visit.session.account_id, visit.now)
     return _signed_out(
         pages,
         title="You are signed out everywhere",

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from broker.accounts.model import email_changes
 from broker.accounts.service import Accounts
 from broker.audit.service import Audit
+from broker.events.mail import enqueue_mail
 from broker.events.service import Outbox
 from broker.keys.cipher import FieldCipher
 from broker.storage.sealed import digest
@@ -44,7 +45,8 @@ class EmailChanges:
                 expires_at=now + LINK_LIFETIME,
             )
         )
-        self._outbox.enqueue_mail(
+        enqueue_mail(
+            self._outbox,
             connection,
             to=clean,
             subject="Confirm your email address",

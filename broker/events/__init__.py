@@ -1,9 +1,10 @@
-"""The outbox: what people must be told, written with what it tells of, and sent afterwards until it arrives.
+"""The outbox: what people and registries must be told, written with its cause, and sent afterwards until it arrives.
 
-Enter at ``service.Outbox``: ``enqueue_mail`` inside a transaction, ``deliver`` from the worker. How mail
-leaves is ``mailer.open_mailer``.
+Enter at ``service.Outbox``, which takes something of a ``kind`` inside a transaction, and at ``delivery.Deliveries``,
+with which the worker hands each kind to its ``handling.Handler``. Mail is one kind: ``mail`` writes it, ``mailer`` is
+how it leaves. Other rooms bring handlers of their own. ``waiting`` is what an operator sees of it all.
 
-What always holds: a mail is committed with its cause, or not at all; address and text are encrypted while
-they wait, and their row is deleted when the mail is sent or has expired; a mail may arrive twice, under one
-Message-ID, rather than not at all; no log line carries an address or a text.
+What always holds: an item is committed with its cause, or not at all; its payload is encrypted while it waits, and
+its row is deleted when it is delivered or has expired; it may arrive twice, the same both times, rather than not at
+all; no log line and no list carries an address or a text.
 """

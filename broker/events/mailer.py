@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
+from broker.events.handling import NotSent
 from broker.settings.values import is_loopback
 
 _TIMEOUT_SECONDS = 10
-
-
-class NotSent(Exception):
-    """The mail did not leave. Its text is a code, without any part of the mail or the server's answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,4 +14,6 @@ outbox = Table(
     Column("due_at", UtcDateTime, nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
+    Column("subject", String),  # the id of a client or an account, for operators to see; never an address
+    Column("last_error", String),  # a code
 )

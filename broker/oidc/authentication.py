@@ -6,12 +6,15 @@ A client is held to its registered method: what it presents says which method it
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+import structlog
 from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc6749.util import extract_basic_authorization
 from werkzeug.datastructures import Headers
 
 from broker.oidc.clients import Client
 from broker.oidc.jose.assertions import ClientAssertions, InvalidAssertion, client_id_of
+
+log = structlog.get_logger(__name__)
 
 METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -56,6 +59,7 @@ class ClientAuthentication:
         try:
             self._assertions.verify(form["client_assertion"], client, self._clock())
         except InvalidAssertion as error:
+            log.warning("client assertion refused", client=client.client_id, reason=str(error))
             raise _refused() from error
 
 

@@ -103,6 +103,9 @@ class Redeemer:
             kept = replace(grant, nonce=None, jkt=None if client.confidential else asked.jkt)
             with self._database.begin() as connection:
                 response["refresh_token"] = self._refresh_tokens.start(connection, kept, now)
+            if self._marks.grant_ended(grant.id):
+                # Somebody came with the same code meanwhile, and found no family to end yet.
+                self._end(grant.id, client, "code_reused")
         return response
 
     def find(self, text: str, client: Client) -> Family | None:

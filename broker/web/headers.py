@@ -31,7 +31,7 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'none'; script-src {script}; "
     "form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
 )
-_HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]")
+_HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 
 STATIC_ENDPOINT = "web.static"
 _STATIC = "public, max-age=86400"

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from secrets import token_bytes
 
 import pytest
@@ -12,7 +11,6 @@ from sqlalchemy import func, insert, select
 from broker.accounts.model import accounts, identities, people
 from broker.accounts.service import AccountClosed, Accounts, IdentityTaken, LastIdentity
 from broker.audit.service import Audit
-from broker.events.mailer import open_mailer
 from broker.events.service import Outbox
 from broker.keys.cipher import FieldCipher, Undecryptable
 from broker.keys.pseudonyms import BlindIndex, Pseudonyms
@@ -29,20 +27,18 @@ PARALLEL = 8
 class Room:
     """Accounts with keys that a test can change."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
-        self.folder = folder
         self.encryption, self.index, self.audit = {"v1": token_bytes(32)}, token_bytes(32), token_bytes(32)
 
     def accounts(self, pseudonym_keys: Mapping[str, bytes], writes: str | None = None) -> Accounts:
         cipher = FieldCipher(self.encryption)
-        outbox = Outbox(self.database, cipher, open_mailer(f"directory:{self.folder / 'mail'}", "v@example.org"))
         return Accounts(
             cipher,
             Pseudonyms(pseudonym_keys, writes),
             BlindIndex(self.index),
             Audit(self.database, self.audit),
-            outbox,
+            Outbox(cipher),
         )
 
     def count(self, table: object) -> int:
@@ -51,8 +47,8 @@ class Room:
 
 
 @pytest.fixture
-def room(database: Database, tmp_path: Path) -> Room:
-    return Room(database, tmp_path)
+def room(database: Database) -> Room:
+    return Room(database)
 
 
 KEY = token_bytes(32)

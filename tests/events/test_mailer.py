@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from broker.events.mailer import DirectoryMailer, Mail, NotSent, SmtpMailer, open_mailer
+from broker.events.handling import NotSent
+from broker.events.mailer import DirectoryMailer, Mail, SmtpMailer, open_mailer
 from tests.events.smtp import PASSWORD, USERNAME, authenticate, certified, smtp_server, trusting
 from tests.servers import free_port
 

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from broker.events.mailer import Mail, open_mailer
+from broker.events.delivery import Deliveries
+from broker.events.mail import MAIL, MailHandler, enqueue_mail
+from broker.events.mailer import Mail, Mailer, open_mailer
 from broker.events.model import outbox as table
 from broker.events.service import Outbox
 from broker.keys.cipher import FieldCipher
@@ -29,15 +31,26 @@ def cipher() -> FieldCipher:
     return FieldCipher({"v1": os.urandom(32)})
 
 
+@pytest.fixture(scope="module")
+def outbox(cipher: FieldCipher) -> Outbox:
+    return Outbox(cipher)
+
+
 @pytest.fixture
-def outbox(database: Database, cipher: FieldCipher, server: Server) -> Outbox:
-    return Outbox(database, cipher, open_mailer(f"smtp://127.0.0.1:{server.port}", "vestibule@example.org"))
+def deliveries(database: Database, cipher: FieldCipher, server: Server) -> Deliveries:
+    mailer = open_mailer(f"smtp://127.0.0.1:{server.port}", "vestibule@example.org")
+    return sending(database, cipher, mailer)
+
+
+def sending(database: Database, cipher: FieldCipher, mailer: Mailer) -> Deliveries:
+    return Deliveries(database, cipher, {MAIL: MailHandler(mailer=mailer)})
 
 
 def enqueue(outbox: Outbox, database: Database, count: int = 1, lifetime: timedelta = 48 * HOUR) -> None:
     with database.begin() as connection:
         for number in range(count):
-            outbox.enqueue_mail(
+            enqueue_mail(
+                outbox,
                 connection,
                 to=f"canary-{number}@example.org",
                 subject="Canary subject",
@@ -52,10 +65,12 @@ def waiting(database: Database) -> int:
         return len(connection.execute(select(table.c.id)).all())
 
 
-def test_a_mail_is_sent_once_and_then_forgotten(outbox: Outbox, database: Database, server: Server) -> None:
+def test_a_mail_is_sent_once_and_then_forgotten(
+    outbox: Outbox, deliveries: Deliveries, database: Database, server: Server
+) -> None:
     enqueue(outbox, database)
-    assert outbox.deliver(NOW) == 1
-    assert outbox.deliver(NOW + HOUR) == 0
+    assert deliveries.deliver(NOW) == 1
+    assert deliveries.deliver(NOW + HOUR) == 0
     assert [mail["To"] for mail in server.mails] == ["canary-0@example.org"]
     assert waiting(database) == 0
 
@@ -63,7 +78,7 @@ def test_a_mail_is_sent_once_and_then_forgotten(outbox: Outbox, database: Databa
 def test_a_mail_goes_back_with_its_cause(outbox: Outbox, database: Database) -> None:
     def fail() -> None:
         with database.begin() as connection:
-            outbox.enqueue_mail(connection, to="a@example.org", subject="", text="", now=NOW, expires_at=NOW + HOUR)
+            enqueue_mail(outbox, connection, to="a@example.org", subject="", text="", now=NOW, expires_at=NOW + HOUR)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -79,7 +94,7 @@ def test_a_line_break_in_an_address_or_a_subject_is_refused_at_once(
     with database.begin() as connection:
         for to, subject in ((odd, "subject"), ("a@example.org", odd)):
             with pytest.raises(ValueError, match="printable"):
-                outbox.enqueue_mail(connection, to=to, subject=subject, text="", now=NOW, expires_at=NOW + HOUR)
+                enqueue_mail(outbox, connection, to=to, subject=subject, text="", now=NOW, expires_at=NOW + HOUR)
     assert waiting(database) == 0
 
 
@@ -93,58 +108,64 @@ def test_what_waits_is_sealed(outbox: Outbox, database: Database) -> None:
 
 
 def test_a_mail_that_fails_is_tried_after_longer_and_longer_waits(
-    outbox: Outbox, database: Database, server: Server
+    outbox: Outbox, deliveries: Deliveries, database: Database, server: Server
 ) -> None:
     server.step, server.refusal = "RCPT", "451 try later"
     enqueue(outbox, database)
     two_hours_apart = [156 * MINUTE + number * 2 * HOUR for number in range(23)]
     due = [0 * MINUTE, MINUTE, 6 * MINUTE, 36 * MINUTE, *two_hours_apart]
     for tries, after in enumerate(due):
-        outbox.deliver(NOW + after - SECOND)
+        deliveries.deliver(NOW + after - SECOND)
         assert len(server.names) == tries
-        outbox.deliver(NOW + after)
+        deliveries.deliver(NOW + after)
         assert len(server.names) == tries + 1
     assert waiting(database) == 1
-    outbox.deliver(NOW + 48 * HOUR)
+    deliveries.deliver(NOW + 48 * HOUR)
     assert waiting(database) == 0
     assert server.mails == []
 
 
 def test_a_mail_that_failed_arrives_when_the_server_is_well_again(
-    outbox: Outbox, database: Database, server: Server
+    outbox: Outbox, deliveries: Deliveries, database: Database, server: Server
 ) -> None:
     server.step, server.refusal = "DATA", "451 try later"
     enqueue(outbox, database)
-    assert outbox.deliver(NOW) == 0
+    assert deliveries.deliver(NOW) == 0
     server.step = ""
-    assert outbox.deliver(NOW + MINUTE - SECOND) == 0
-    assert outbox.deliver(NOW + MINUTE) == 1
+    assert deliveries.deliver(NOW + MINUTE - SECOND) == 0
+    assert deliveries.deliver(NOW + MINUTE) == 1
     assert len(server.mails) == 1
 
 
-def test_one_mail_that_fails_holds_up_no_other(outbox: Outbox, database: Database, server: Server) -> None:
+def test_one_mail_that_fails_holds_up_no_other(
+    outbox: Outbox, deliveries: Deliveries, database: Database, server: Server
+) -> None:
     with database.begin() as connection:
         for to in ("not an address", "b@example.org"):
-            outbox.enqueue_mail(connection, to=to, subject="", text="", now=NOW, expires_at=NOW + HOUR)
-    assert outbox.deliver(NOW) == 1
+            enqueue_mail(outbox, connection, to=to, subject="", text="", now=NOW, expires_at=NOW + HOUR)
+    assert deliveries.deliver(NOW) == 1
     assert waiting(database) == 1
 
 
-def test_an_expired_mail_is_forgotten_unsent(outbox: Outbox, database: Database, server: Server) -> None:
+def test_an_expired_mail_is_forgotten_unsent(
+    outbox: Outbox, deliveries: Deliveries, database: Database, server: Server
+) -> None:
     enqueue(outbox, database, lifetime=HOUR)
-    assert outbox.deliver(NOW + HOUR) == 0
+    assert deliveries.deliver(NOW + HOUR) == 0
     assert waiting(database) == 0
     assert server.mails == []
 
 
-def test_no_more_than_the_limit_are_tried(outbox: Outbox, database: Database) -> None:
+def test_no_more_than_the_limit_are_tried(outbox: Outbox, deliveries: Deliveries, database: Database) -> None:
     enqueue(outbox, database, 5)
-    assert [outbox.deliver(NOW, limit=2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [deliveries.deliver(NOW, limit=2) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_several_workers_send_each_mail_once(outbox: Outbox, database: Database, server: Server) -> None:
+def test_several_workers_send_each_mail_once(
+    outbox: Outbox, deliveries: Deliveries, database: Database, server: Server
+) -> None:
     enqueue(outbox, database, 20)
-    assert sum(in_parallel(4, lambda: outbox.deliver(NOW))) == 20
+    assert sum(in_parallel(4, lambda: deliveries.deliver(NOW))) == 20
     assert sorted(mail["To"] for mail in server.mails) == sorted(f"canary-{n}@example.org" for n in range(20))
 
 
@@ -156,40 +177,42 @@ class Dying:
 
 
 def test_the_mail_of_a_worker_that_died_is_sent_by_another(
-    outbox: Outbox, database: Database, cipher: FieldCipher
+    outbox: Outbox, deliveries: Deliveries, database: Database, cipher: FieldCipher
 ) -> None:
     enqueue(outbox, database)
     with pytest.raises(KeyboardInterrupt):
-        Outbox(database, cipher, Dying()).deliver(NOW)
-    assert outbox.deliver(NOW + 10 * MINUTE - SECOND) == 0
-    assert outbox.deliver(NOW + 10 * MINUTE) == 1
+        sending(database, cipher, Dying()).deliver(NOW)
+    assert deliveries.deliver(NOW + 10 * MINUTE - SECOND) == 0
+    assert deliveries.deliver(NOW + 10 * MINUTE) == 1
 
 
-def test_a_mail_moved_to_another_row_is_not_sent(outbox: Outbox, database: Database, server: Server) -> None:
+def test_a_mail_moved_to_another_row_is_not_sent(
+    outbox: Outbox, deliveries: Deliveries, database: Database, server: Server
+) -> None:
     enqueue(outbox, database)
     with database.begin() as connection:
         connection.execute(update(table).values(id="another"))
-    assert outbox.deliver(NOW) == 0
+    assert deliveries.deliver(NOW) == 0
     assert server.mails == []
 
 
 def test_nothing_of_a_mail_is_logged(
-    outbox: Outbox, database: Database, server: Server, caplog: pytest.LogCaptureFixture
+    outbox: Outbox, deliveries: Deliveries, database: Database, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     enqueue(outbox, database)
     server.step, server.refusal = "RCPT", "550 5.1.1 <canary-0@example.org> unknown"
-    outbox.deliver(NOW)
+    deliveries.deliver(NOW)
     server.step = ""
-    outbox.deliver(NOW + HOUR)
+    deliveries.deliver(NOW + HOUR)
     enqueue(outbox, database, lifetime=HOUR)
-    outbox.deliver(NOW + HOUR)
-    told = [record.getMessage() for record in caplog.records if record.name == "broker.events.service"]
-    assert [line.partition(" ")[2].partition(" ")[2] for line in told] == [
+    deliveries.deliver(NOW + HOUR)
+    told = [record.getMessage() for record in caplog.records if record.name == "broker.events.delivery"]
+    assert [line.partition(" ")[2].partition(" ")[2] for line in told[:2]] == [
         "not sent, attempt 1: smtp_550",
         "sent, attempt 2",
-        "expired unsent",
     ]
+    assert told[2:] == ["1 of kind mail for None expired undelivered"]
     ours = "".join(told)
     assert "anary" not in ours
     assert "example.org" not in ours

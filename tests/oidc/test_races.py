@@ -104,3 +104,13 @@ def test_of_fifty_parallel_uses_of_anything_that_is_good_once_one_succeeds(raced
     codes = [each.headers["Location"] for each in answers if "code=" in each.headers.get("Location", "")]
     assert len(codes) == 1
     assert {each.status_code for each in answers if each.headers.get("Location") not in codes} == {400}
+
+
+def test_t7_a_family_that_a_replayed_code_would_have_led_to_does_not_live(raced: World) -> None:
+    registry, visitor = raced.registry("offline"), raced.visitor()
+    request = registry.request(provider="entra", scope="openid offline_access")
+    arrived = visitor.walk(visitor.authorize(request), "entra-mfa")
+    assert isinstance(arrived, Arrival)
+    answer = succeeded(fifty(lambda: registry.token_response(arrived.code, request.verifier)), "invalid_grant")
+    assert refresh(raced, "offline", answer.json()["refresh_token"]).json()["error"] == "invalid_grant"
+    assert registry.userinfo(answer.json()["access_token"]).status_code == 401

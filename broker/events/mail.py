@@ -1,0 +1,37 @@
+"""Mail, as one kind of what waits to be sent."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from broker.events.handling import BACK_OFF, Item
+from broker.events.mailer import Mail, Mailer
+from broker.events.service import Outbox
+
+MAIL = "mail"
+
+
+def enqueue_mail(
+    outbox: Outbox, connection: Connection, *, to: str, subject: str, text: str, now: datetime, expires_at: datetime
+) -> None:
+    """Write a mail in the caller's transaction; it is tried until ``expires_at``, and then forgotten.
+
+    Raises :class:`ValueError` when the address or the subject has a line break or another control character, by
+    which a header could be smuggled in.
+    """
+    if not (to.isprintable() and subject.isprintable()):
+        raise ValueError("an address and a subject have printable characters only")
+    outbox.enqueue(connection, MAIL, {"to": to, "subject": subject, "text": text}, now=now, expires_at=expires_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailHandler:
+    """Sends what :func:`enqueue_mail` wrote."""
+
+    mailer: Mailer
+    back_off: tuple[timedelta, ...] = BACK_OFF
+
+    def deliver(self, item: Item, now: datetime) -> None:
+        del now
+        self.mailer.send(Mail(id=item.id, written_at=item.written_at, **item.payload))
