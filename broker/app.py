@@ -245,6 +245,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         database=database,
         store=store,
         audit=audit,
+        ending=ending,
     )
 
     # Pages and endpoints
@@ -442,7 +443,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask documents it
     keys.ensure(clock())
-    _tell_state(settings, proofs)
+    _tell_state(settings, proofs, clients)
     app.extensions["vestibule"] = Parts(
         settings=settings,
         database=database,
@@ -475,8 +476,9 @@ def _expire(database: Database, emails: EmailChanges, refresh_tokens: RefreshTok
         refresh_tokens.expire(connection, now)
 
 
-def _tell_state(settings: Settings, proofs: ProviderProofs) -> None:
-    for switch in settings.insecure():
+def _tell_state(settings: Settings, proofs: ProviderProofs, clients: Clients) -> None:
+    switches = [*settings.insecure(), *clients.insecure()]
+    for switch in switches:
         log.warning("insecure switch is on", switch=switch)
     for provider_id, provider in settings.providers.items():
         state = proofs.state(provider_id).value if provider.enabled else "disabled"

@@ -94,11 +94,6 @@ class Client:
         """Return whether users may come to this client by that provider."""
         return self.providers is None or provider_id in self.providers
 
-    @property
-    def home(self) -> str:
-        """Where the client lives: the origin of its first redirect URI, or nothing."""
-        return origin(self.redirect_uris[0]) if self.redirect_uris else ""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
@@ -152,8 +147,18 @@ class Clients:
         configured = [(client, "configuration") for client in self._configured.values()]
         return configured + [(_from_row(row), "database") for row in rows]
 
+    def insecure(self) -> list[str]:
+        """Return the unsafe switches that are on for clients of the database."""
+        return [
+            f"clients.{client.client_id}.insecure_pkce_optional"
+            for client, where in self.all()
+            if where == "database" and client.insecure_pkce_optional
+        ]
+
     def registered(self, connection: Connection, client_id: str) -> Registered | None:
         """Return a client of the database, enabled or not, with all that is known of it."""
+        if not _CLIENT_ID.fullmatch(client_id):
+            return None
         row = connection.execute(select(clients).where(clients.c.client_id == client_id)).one_or_none()
         if row is None:
             return None

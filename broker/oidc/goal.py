@@ -81,7 +81,6 @@ class RegistryGoal:
         return {
             "request": requests.dump(request),
             "name": client.name,
-            "home": client.home,
             "providers": None if client.providers is None else sorted(client.providers),
             "sector": client.sector,
             "first_party": client.first_party,
@@ -151,7 +150,8 @@ class RegistryGoal:
                 location=f"/consent/{handle}",
                 put=[opened.entry, pending],
                 delete=opened.replaces,
-                index=[opened.index],
+                index=opened.index,
+                ends=opened.ends,
                 session_token=opened.token,
             )
         answer = self.answer(request, opened.session, signed_in.now)
@@ -161,7 +161,8 @@ class RegistryGoal:
             take=answer.take,
             put=[opened.entry, *answer.put],
             delete=opened.replaces,
-            index=[opened.index, *answer.index],
+            index=[*opened.index, *answer.index],
+            ends=opened.ends,
             session_token=opened.token,
         )
 

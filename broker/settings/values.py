@@ -15,7 +15,7 @@ KEY_BYTES = 32
 _MIN_DISTINCT_BYTES = 16  # 32 random bytes have about 30; fewer than 16 is a placeholder
 _MIN_DISTINCT_CHARACTERS = 8
 _MIN_CLIENT_SECRET = 32
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_])?")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
@@ -81,6 +81,10 @@ def _web(url: str) -> SplitResult:
         raise ValueError("carries a user name or password")
     if parts.fragment or "#" in url:
         raise ValueError("has a fragment")
+    # The library reads "[::1].example.org" as "::1", and more that browsers read in another way.
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if parts.netloc not in (host, f"{host}:{parts.port}"):
+        raise ValueError("is written in an unusual way")
     return parts
 
 
@@ -109,8 +113,7 @@ def redirect_uri(url: str) -> str:
     parts = _web(url)
     if "*" in url:
         raise ValueError("has a wildcard")
-    plain = parts.netloc == parts.netloc.lower() and url.startswith(f"{parts.scheme}://")
-    if not plain or "\\" in url or not _is_host(parts.hostname or ""):
+    if "\\" in url or not url.startswith(f"{parts.scheme}://") or not _is_host(parts.hostname or ""):
         raise ValueError("is written in an unusual way")
     return url
 

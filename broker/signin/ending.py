@@ -34,6 +34,7 @@ class EndedBy(StrEnum):
     UNLINK = "unlink"
     ERASE = "erase"
     OPERATOR = "operator"
+    REPLACED = "replaced"
 
 
 def every(_: Session) -> bool:

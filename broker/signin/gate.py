@@ -12,6 +12,7 @@ import structlog
 
 from broker.accounts.service import AccountClosed
 from broker.audit.service import Audit
+from broker.signin.ending import EndedBy, Ending
 from broker.signin.goals import GoalHandler, Landing, SignedIn
 from broker.signin.proofs import ProviderProofs
 from broker.signin.transactions import Flow, Goal, Transaction, Transactions, belongs
@@ -69,6 +70,7 @@ class Gate:
         database: Database,
         store: ShortLived,
         audit: Audit,
+        ending: Ending,
     ) -> None:
         self.providers = providers
         self.handlers = handlers
@@ -77,6 +79,7 @@ class Gate:
         self._database = database
         self._store = store
         self._audit = audit
+        self._ending = ending
 
     def offered(self, transaction: Transaction) -> list[Provider]:
         """Return the providers that may serve this transaction, in configured order."""
@@ -173,6 +176,8 @@ class Gate:
                 next_step="If you think this is a mistake, write to the people who run this site.",
                 detail="account not active",
             ) from closed
+        if landing.ends is not None:
+            self._ending.end(landing.ends, signed_in.now, EndedBy.REPLACED)
         return Landed(landing=landing)
 
     def _challenge(self, flow: Flow, provider: Provider, again: Ask, now: datetime) -> Again | Refused:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from broker.signin.sessions import Session
 from broker.signin.transactions import Transaction
 from broker.storage.sealed import Entry
 from broker.web.destinations import Destination
@@ -57,7 +58,8 @@ class SignedIn:
 class Landing:
     """Where the user goes next, and what the store must do in the same step that ends the transaction.
 
-    ``take`` are keys that must be there, or nothing happens. ``fields`` are posted there, if there are any.
+    ``take`` are keys that must be there, or nothing happens. ``fields`` are posted there, if there are any. ``ends`` is
+    a session that is over with it.
     """
 
     location: str
@@ -67,6 +69,7 @@ class Landing:
     delete: Sequence[str] = ()
     index: Sequence[tuple[str, str, int]] = ()
     session_token: str | None = None
+    ends: Session | None = None
 
 
 class GoalHandler(Protocol):

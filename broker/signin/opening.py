@@ -15,14 +15,18 @@ from claims.profile import Profile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A session that exists once its entry and index are in the store."""
+    """A session that exists once its entry and index are in the store.
+
+    ``ends`` is the session of somebody else that the browser had before.
+    """
 
     account: Resolved
     session: Session
     token: str
     entry: Entry
-    index: tuple[str, str, int]
+    index: Sequence[tuple[str, str, int]]
     replaces: Sequence[str]
+    ends: Session | None
 
 
 class Opening:
@@ -34,13 +38,17 @@ class Opening:
         self._audit = audit
 
     def open(self, connection: Connection, signed_in: SignedIn, client_id: str | None = None) -> Opened:
-        """Return the session of a satisfied sign-in. Its id is new: one from before the sign-in is never kept.
+        """Return the session of a satisfied sign-in. Its token is new: one from before the sign-in is never kept.
 
+        Who signs in once more goes on in the session that registries know, by its ``sid``.
         Raises ``AccountClosed``.
         """
         identified, now = signed_in.identified, signed_in.now
         account = self._accounts.resolve(connection, identified.subject, signed_in.provider_id, identified.profile, now)
+        previous = self._sessions.find(signed_in.cookie, now)
+        goes_on = previous is not None and previous.account_id == account.account_id
         token, session = self._sessions.new(
+            sid=previous.sid if previous is not None and goes_on else None,
             account_id=account.account_id,
             identity_id=account.identity_id,
             provider_id=signed_in.provider_id,
@@ -63,13 +71,15 @@ class Opening:
             now=now,
         )
         entry, index = self._sessions.entries(token, session, now)
+        clients = self._sessions.kept_clients(session, now) if goes_on else []
         return Opened(
             account=account,
             session=session,
             token=token,
             entry=entry,
-            index=index,
+            index=[index, *clients],
             replaces=self._sessions.replaced(signed_in.cookie),
+            ends=None if goes_on else previous,
         )
 
 

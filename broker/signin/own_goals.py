@@ -44,7 +44,8 @@ class AccountGoal:
             location=ACCOUNT_PATH,
             put=[opened.entry],
             delete=opened.replaces,
-            index=[opened.index],
+            index=opened.index,
+            ends=opened.ends,
             session_token=opened.token,
         )
 

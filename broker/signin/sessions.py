@@ -60,11 +60,15 @@ class Sessions:
         authentication: Authentication,
         offer: Offer | None,
         now: datetime,
+        sid: str | None = None,
     ) -> tuple[str, Session]:
-        """Return a fresh token for the cookie and its session. Nothing is stored yet: see :meth:`entries`."""
+        """Return a fresh token for the cookie and its session. Nothing is stored yet: see :meth:`entries`.
+
+        ``sid``: of the session that this one goes on with.
+        """
         token = secrets.token_urlsafe(32)
         session = Session(
-            sid=secrets.token_urlsafe(16),
+            sid=sid or secrets.token_urlsafe(16),
             key=digest(token),
             account_id=account_id,
             identity_id=identity_id,
@@ -109,6 +113,11 @@ class Sessions:
         """Return the session's key and entry: taken and put in one commit, they make it fail if the session ended."""
         entry, _ = self.entries(token, session, now)
         return entry[0], entry
+
+    def kept_clients(self, session: Session, now: datetime) -> list[tuple[str, str, int]]:
+        """Return what keeps the clients of a session listed for as long as it lives now."""
+        index, ttl = clients_index(session.sid), max(1, int((session.expires_at - now).total_seconds()))
+        return [(index, client_id, ttl) for client_id in self._store.members(index)]
 
     def replaced(self, token: str | None) -> list[str]:
         """Return the store keys to delete when a new session takes the place of this cookie's."""

@@ -24,7 +24,6 @@ from broker.web.errors import BrokerError
 from broker.web.texts import REMEDIES, explain_fault, explain_verdict
 from providers.provider import Provider
 
-
 LINKED = "Linked to your account."
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask import make_response, redirect, render_template
 from werkzeug.wrappers import Response
 
-from broker.web.headers import allow_form_action, allow_script
+from broker.web.headers import allow_any_form_action, allow_script
 
 # The page works without it, by its button; the policy allows this one script, by its hash, and only there.
 _SUBMIT = "document.forms[0].submit()"
@@ -23,11 +23,22 @@ class Destination:
     fields: Mapping[str, str] | None = None
 
 
-def leave(destination: Destination, code: int = 302) -> Response:
-    """Return the answer that sends the browser there. ``code``: of a redirect; 303 in answer to a form."""
+def leave(destination: Destination) -> Response:
+    """Return the answer that sends the browser there."""
     if destination.fields is None:
-        return redirect(destination.url, code=code)
-    allow_form_action(destination.url)
+        return redirect(destination.url)
+    # Wherever its receiver redirects to: Chromium holds form-action against that as well.
+    allow_any_form_action()
     allow_script(_SUBMIT_HASH)
     page = render_template("form_post.html", url=destination.url, fields=destination.fields, script=_SUBMIT)
     return make_response(page)
+
+
+def leave_from_form(destination: Destination, name: str) -> Response:
+    """Return the answer to a form of ours that sends the browser on to ``name``.
+
+    Not a redirect: Chromium would hold our ``form-action`` against every redirect that follows, the receiver's too.
+    """
+    if destination.fields is not None:
+        return leave(destination)
+    return make_response(render_template("leave.html", target_name=name, url=destination.url))

@@ -52,6 +52,11 @@ def allow_form_action(url: str) -> None:
     g.setdefault("form_action", []).append(f"{parts.scheme}://{host}{port}")
 
 
+def allow_any_form_action() -> None:
+    """Let the form of the page now being made end up anywhere: it is the one we made, and there is no other."""
+    g.setdefault("form_action", []).append("*")
+
+
 def allow_script(digest: str) -> None:
     """Let the page now being made run the one inline script with this hash (CSP Level 3, section 2.3.1)."""
     g.script = f"'{digest}'"

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from broker.accounts.service import Accounts
 from broker.audit.service import Audit
+from broker.oidc.clients import origin
 from broker.oidc.consent.pending import PendingConsents, Question
 from broker.oidc.consent.service import Consents
 from broker.oidc.consent.words import WORDS
@@ -21,8 +22,7 @@ from broker.signin.sessions import Session, Sessions
 from broker.storage.database import Database
 from broker.storage.store import ShortLived
 from broker.web import routes
-from broker.web.destinations import leave
-from broker.web.headers import allow_form_action
+from broker.web.destinations import leave_from_form
 from claims.decision import Purpose, decide
 from claims.profile import Profile
 
@@ -68,12 +68,11 @@ def ask(pages: ConsentPages, handle: str) -> ResponseReturnValue:
     """GET /consent/<handle>: what the client wants to know."""
     asked = _asked(pages, handle)
     client = pages.goal.client_of(asked.question.request)
-    # Either answer redirects to the client.
-    allow_form_action(asked.question.request.redirect_uri)
     return render_template(
         "consent.html",
         client_name=client.name,
-        client_home=client.home,
+        # Where the answer goes, and not what else a client has registered.
+        client_home=origin(asked.question.request.redirect_uri),
         wants=[WORDS[scope] for scope in asked.question.request.consent_scopes],
         person=asked.person,
     )
@@ -97,7 +96,7 @@ def answer(pages: ConsentPages, handle: str) -> ResponseReturnValue:
                 now=asked.now,
             )
         denied = RedirectError("access_denied", "The user did not consent.")
-        return leave(question.reply(pages.issuer).error(denied), code=303)
+        return leave_from_form(question.reply(pages.issuer).error(denied), client.name)
     # The proof is as old as the question by now: what was demanded is judged again.
     demand = question.demand(asked.question.asked_at)
     requirement = pages.policy.requirement(Purpose.SIGN_IN, asked.now, rule=client.rule, demand=demand)
@@ -112,7 +111,7 @@ def answer(pages: ConsentPages, handle: str) -> ResponseReturnValue:
         # Last, and in one step: a second answer finds the question gone, and the database forgets this one.
         if not pages.store.commit(take=[key, session_key, *issued.take], put=[entry, *issued.put], index=issued.index):
             raise expired("consent answered already, or the session ended")
-    return leave(issued.destination, code=303)
+    return leave_from_form(issued.destination, client.name)
 
 
 def _asked(pages: ConsentPages, handle: str) -> Asked:

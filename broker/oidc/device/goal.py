@@ -83,7 +83,8 @@ class DeviceGoal:
             location=path_of(handle),
             put=[opened.entry, confirmation],
             delete=opened.replaces,
-            index=[opened.index],
+            index=opened.index,
+            ends=opened.ends,
             session_token=opened.token,
         )
 

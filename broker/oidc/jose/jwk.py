@@ -28,7 +28,7 @@ def algorithms_of(registered: str | None) -> frozenset[str]:
 
 
 def canonical(algorithm: object) -> object:
-    """Return the name used here for what has two: on the one curve there is, Ed25519 is EdDSA (RFC 9864 section 2.2)."""
+    """Return the name used here for what has two: on the one curve there is, Ed25519 is EdDSA (RFC 9864, 2.2)."""
     return "EdDSA" if algorithm == "Ed25519" else algorithm
 
 
