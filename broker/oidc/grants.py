@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 
 from authlib.oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import OAuth2Request
+from authlib.oauth2.rfc6749 import InvalidGrantError, OAuth2Request
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant, RefreshTokenGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -74,6 +74,13 @@ class AlwaysS256(CodeChallenge):  # type: ignore[misc]  # Authlib has no types
     """RFC 7636, S256 only. A code with a challenge is redeemed with its verifier, one without it without one."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
+
+    def validate_code_verifier(self, grant: CodeGrant, result: object) -> None:
+        code: Code = grant.request.authorization_code
+        if code.code_challenge is not None and not grant.request.form.get("code_verifier"):
+            # Section 4.6: what does not verify is invalid_grant, and nothing verifies less.
+            raise InvalidGrantError("Missing 'code_verifier'")
+        super().validate_code_verifier(grant, result)
 
 
 class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
@@ -149,9 +156,10 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
 
     def authenticate_client(self, request: FormRequest, methods: object, endpoint: str = "token") -> Client:
         del methods
+        proof = self._proofs.examine(request.headers, method="POST", url=self._endpoint)
         client = self._authentication(request.form, request.headers, endpoint)
         request.client, request.auth_method = client, client.auth_method
-        request.jkt = self._proofs.of(request.headers, method="POST", url=self._endpoint)
+        request.jkt = self._proofs.use(proof)
         # Before any code is used up: what is wrong with the request alone need not cost one.
         check_asked(client, request.asked)
         return client

@@ -6,7 +6,7 @@ from datetime import datetime
 from werkzeug.datastructures import Headers
 
 from broker.oidc.errors import InvalidDpopProof, UseDpopNonce
-from broker.oidc.jose.dpop import InvalidProof, Nonces, Proofs, UseNonce
+from broker.oidc.jose.dpop import InvalidProof, Nonces, Proof, Proofs, UseNonce
 
 HEADER = "DPoP"
 NONCE_HEADER = "DPoP-Nonce"
@@ -21,17 +21,32 @@ class KeyProofs:
         self._clock = clock
 
     def of(self, headers: Headers, *, method: str, url: str, access_token: str | None = None) -> str | None:
-        """Return the thumbprint of the key that a request proves; none for a request without a proof.
+        """Return the thumbprint of the key that a request proves, and use the proof up; none without a proof.
 
+        Raises as :meth:`examine` and :meth:`use`.
+        """
+        return self.use(self.examine(headers, method=method, url=url, access_token=access_token))
+
+    def examine(self, headers: Headers, *, method: str, url: str, access_token: str | None = None) -> Proof | None:
+        """Return the proof of a request if it holds, and leave it unused; none for a request without one.
+
+        It comes before whatever else is good for one use, so that nothing is lost to a nonce that was not known.
         Raises ``InvalidDpopProof`` or ``UseDpopNonce``.
         """
         given = headers.getlist(HEADER)
         if not given:
             return None
         try:
-            return self._proofs.verify(given, method=method, url=url, now=self._clock(), access_token=access_token)
+            return self._proofs.examine(given, method=method, url=url, now=self._clock(), access_token=access_token)
         except UseNonce:
             raise UseDpopNonce("The proof needs the nonce of this answer.") from None
+        except InvalidProof as error:
+            raise InvalidDpopProof(str(error)) from error
+
+    def use(self, proof: Proof | None) -> str | None:
+        """Use a proof up and return its thumbprint. Raises ``InvalidDpopProof`` for one that was used."""
+        try:
+            return self._proofs.use(proof) if proof is not None else None
         except InvalidProof as error:
             raise InvalidDpopProof(str(error)) from error
 

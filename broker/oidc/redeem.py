@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
-from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidScopeError
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError
 
 from broker.accounts.service import Accounts
 from broker.audit.service import Audit
@@ -194,7 +194,7 @@ class Redeemer:
     def _judge(self, client: Client, grant: Grant, purpose: Purpose, now: datetime) -> tuple[Profile, Verdict]:
         """Return person and verdict. Raises ``InvalidGrantError`` unless account, identity, way in and proof hold."""
         if grant.provider_id in self._providers and client.allows(grant.provider_id):
-            # Ages were judged when the request was answered, a moment ago; at a refresh the client's limit counts again.
+            # Ages were judged when the request was answered, just now; at a refresh the client's limit counts again.
             rule = client.rule if purpose is Purpose.REFRESH else replace(client.rule, max_age=None)
             demand = Demand(asked_at=now, acr=grant.essential_acr)
             requirement = self._policy.requirement(purpose, now, rule=rule, demand=demand)
@@ -276,12 +276,14 @@ def check_asked(client: Client, asked: Asked) -> None:
     if not set(asked.resources) <= client.resources:
         raise InvalidTarget("The client may not ask for this resource.")
     if client.dpop_bound_access_tokens and asked.jkt is None:
-        raise InvalidDpopProof("A proof of the key is missing.")
+        raise InvalidRequestError("A proof of the key is missing.")
 
 
 def _check_key(grant: Grant, jkt: str | None) -> None:
+    if grant.jkt is not None and jkt is None:
+        raise InvalidRequestError("A proof of the key is missing.")
     if grant.jkt not in (None, jkt):
-        raise InvalidDpopProof("The proof is missing, or is of another key.")
+        raise InvalidDpopProof("The proof is of another key.")
 
 
 def _check_resources(grant: Grant, asked: Asked) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from tests.world import CALLBACK, TIMEOUT, Arrival, Page, Registry, Tokens, Visitor, World
+from tests.world import CALLBACK, TIMEOUT, Arrival, Page, Registry, Tokens, Visitor, World, arrival
 
 API = "https://api.registry.example/"
 CODE_AND_REFRESH = ["authorization_code", "refresh_token"]
@@ -86,7 +86,9 @@ def sign_in(
 def consent(world: World, visitor: Visitor, page: Page, answer: str = "allow") -> Page | Arrival:
     """Answer the page that asks for consent."""
     path = page.url.removeprefix(world.base)
-    return visitor.walk(visitor.post(path, {"csrf_token": page.form_token(), "answer": answer}))
+    answered = visitor.page(visitor.post(path, {"csrf_token": page.form_token(), "answer": answer}))
+    onward = [link for link in answered.links if link.startswith(CALLBACK)]
+    return arrival(onward[0]) if answered.status == 200 and onward else answered
 
 
 def refresh(world: World, client_id: str, token: str, **form: Any) -> requests.Response:

@@ -89,7 +89,7 @@ def test_each_client_is_held_to_its_registered_method(tmp_path: Any, standins: A
 
 WRONG_FORMS: dict[str, tuple[dict[str, str], str]] = {
     "another verifier": ({"code_verifier": "v" * 43}, "invalid_grant"),
-    "no verifier": ({"code_verifier": ""}, "invalid_request"),
+    "no verifier": ({"code_verifier": ""}, "invalid_grant"),
     "a short verifier": ({"code_verifier": "v" * 42}, "invalid_request"),
     "another redirect URI": ({"redirect_uri": CALLBACK + "/"}, "invalid_grant"),
     "no redirect URI": ({"redirect_uri": ""}, "invalid_grant"),

@@ -4,13 +4,16 @@ from flask import Response, request
 
 from broker.oidc.api.context import Api, answer, authenticated, oauth_error, with_nonce
 from broker.oidc.authorize.table import Refused
+from broker.oidc.strict import check_form
 from broker.web.errors import BrokerError
 
 
 def push(api: Api) -> Response:
     """POST /par: what /authorize would be asked, checked and kept."""
+    check_form(request)
+    proof = api.proofs.examine(request.headers, method="POST", url=f"{api.issuer}/par")
     client = authenticated(api, "pushed_authorization_request")
-    jkt = api.proofs.of(request.headers, method="POST", url=f"{api.issuer}/par")
+    jkt = api.proofs.use(proof)
     given = {**dict(request.form.lists()), "client_id": [client.client_id]}
     for name in ("client_secret", "client_assertion", "client_assertion_type"):
         given.pop(name, None)

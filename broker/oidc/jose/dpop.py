@@ -5,6 +5,7 @@ import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -68,6 +69,15 @@ class Nonces:
         return urlsafe_b64encode(digest[:18]).decode()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A proof that holds. ``mark`` is the store key that says for ``seconds`` that it was used."""
+
+    jkt: str
+    mark: str
+    seconds: int
+
+
 class Proofs:
     """Judges DPoP proofs."""
 
@@ -80,19 +90,37 @@ class Proofs:
     ) -> str:
         """Return the thumbprint (``jkt``) of the key that the proof shows, and use the proof up (section 4.3).
 
+        Takes and raises what :meth:`examine` and :meth:`use` do.
+        """
+        return self.use(self.examine(header_values, method=method, url=url, now=now, access_token=access_token))
+
+    def examine(
+        self, header_values: Sequence[str], *, method: str, url: str, now: datetime, access_token: str | None = None
+    ) -> Proof:
+        """Return the proof if it holds. Nothing is stored: who only sends proofs leaves nothing behind.
+
         ``header_values`` are all the ``DPoP`` headers of the request, ``url`` is the endpoint's as clients know it,
         and ``access_token`` is what came with the proof, if anything did. Whether that is bound to the key is for
-        the caller to compare. Raises :class:`InvalidProof`, :class:`UseNonce`, and
-        :class:`~broker.storage.shortlived.StoreUnavailable`, which is no success either.
+        the caller to compare. Raises :class:`InvalidProof` and :class:`UseNonce`.
         """
         try:
-            return self._verify(header_values, method, url, now, access_token)
+            return self._examine(header_values, method, url, now, access_token)
         except InvalidJwt as error:
             raise InvalidProof(error.reason) from error
 
-    def _verify(
+    def use(self, proof: Proof) -> str:
+        """Use a proof up and return its thumbprint: of any number of its uses, one passes.
+
+        Raises :class:`InvalidProof`, and :class:`~broker.storage.shortlived.StoreUnavailable`, which is no success
+        either.
+        """
+        if not self._store.add(proof.mark, b"1", proof.seconds):
+            raise InvalidProof("used")
+        return proof.jkt
+
+    def _examine(
         self, header_values: Sequence[str], method: str, url: str, now: datetime, access_token: str | None
-    ) -> str:
+    ) -> Proof:
         require(len(header_values) == 1, "count")
         key, claims = verify_with_own_key(header_values[0], algorithms=ALGORITHMS, typ=_TYPES, max_bytes=MAX_PROOF)
         jti = claims.get("jti")
@@ -109,8 +137,7 @@ class Proofs:
         jkt = key.thumbprint()
         used = hashlib.sha256(f"{jkt}.{jti}".encode()).hexdigest()
         # For as long as it would pass, and by the clock of any of our servers.
-        require(self._store.add(f"dpop:{used}", b"1", int(left) + LEEWAY), "used")
-        return jkt
+        return Proof(jkt=jkt, mark=f"dpop:{used}", seconds=int(left) + LEEWAY)
 
 
 def thumbprint(jwk: Mapping[str, object]) -> str:
