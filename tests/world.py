@@ -18,6 +18,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
+import pytest
 import requests
 from flask import Flask
 from joserfc import jwt
@@ -25,6 +26,7 @@ from joserfc.jwk import KeySet
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from broker.app import Parts, create_app, parts
+from broker.keys import signing
 from broker.settings import Settings
 from broker.storage import schema
 from providers.standins import (
@@ -40,6 +42,7 @@ from providers.standins import (
 )
 from providers.standins import browser as upstream
 from providers.standins.browser import Returned
+from tests import once
 
 PROVIDERS: Mapping[str, Kind] = {
     "msa": "microsoft_account",
@@ -194,7 +197,10 @@ def running(
             settings = Settings.model_validate(raw)
             schema.upgrade(url)
             clock = Clock()
-            app = create_app(settings, clock=clock)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(signing, "generate", once.signing_key)
+                app = create_app(settings, clock=clock)
+            once.share_templates(app)
             port = listener.getsockname()[1]
             server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno())
             thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -236,6 +242,12 @@ class Page:
     def meta(self, name: str) -> str | None:
         """Return the content of a ``vestibule-…`` meta element."""
         found = re.search(rf'<meta name="vestibule-{name}" content="([^"]*)"', self.text)
+        return unescape(found[1]) if found else None
+
+    @property
+    def onward(self) -> str | None:
+        """Return where the page sends the browser by itself, if it does."""
+        found = re.search(r'<meta http-equiv="refresh" content="0;url=([^"]*)"', self.text)
         return unescape(found[1]) if found else None
 
     @property

@@ -103,6 +103,8 @@ class Browser(Visitor):
                     response = self.get(url)
                 continue
             page = self.page(response)
+            if until is not None and page.onward is not None and page.onward.startswith(until):
+                return Answer(url=page.onward)
             by_itself = next((each for each in forms(page) if until and each.action.startswith(until)), None)
             if by_itself is not None:
                 return Answer(url=by_itself.action, body=urlencode(by_itself.fields))

@@ -87,8 +87,7 @@ def consent(world: World, visitor: Visitor, page: Page, answer: str = "allow") -
     """Answer the page that asks for consent."""
     path = page.url.removeprefix(world.base)
     answered = visitor.page(visitor.post(path, {"csrf_token": page.form_token(), "answer": answer}))
-    onward = [link for link in answered.links if link.startswith(CALLBACK)]
-    return arrival(onward[0]) if answered.status == 200 and onward else answered
+    return arrival(answered.onward) if answered.onward is not None else answered
 
 
 def refresh(world: World, client_id: str, token: str, **form: Any) -> requests.Response:

@@ -87,6 +87,8 @@ class Person(Visitor):
                 response = self._sign_in(url) if url.startswith(self.world.standins.browser_url) else self.get(url)
                 continue
             page = self.page(response)
+            if page.onward is not None and page.onward.startswith(SUITE):
+                return _redirected(page.onward)
             by_itself = next((each for each in forms(page) if each.action.startswith(SUITE)), None)
             if by_itself is not None:
                 return _posted(page, by_itself)
