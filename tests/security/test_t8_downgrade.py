@@ -26,7 +26,7 @@ def test_t8_a_code_is_not_redeemed_without_its_verifier(world: World) -> None:
     visitor = world.visitor()
     arrived = visitor.sign_in("2fa-true", "github")
     assert isinstance(arrived, Arrival)
-    assert world.registry().token_response(arrived.code, "").json()["error"] == "invalid_request"
+    assert world.registry().token_response(arrived.code, "").json()["error"] == "invalid_grant"
 
 
 def test_t8_a_challenge_given_as_verifier_is_refused(world: World) -> None:
