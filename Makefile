@@ -34,7 +34,7 @@ demo: $(RUNTIME)
 
 test: $(DEV) $(NODE)
 	@.ci/packages
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) $(or $(ARGS),--cov --cov-report=term)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(or $(ARGS),--cov --cov-report=term)
 
 lint: $(DEV) types
 	$(BIN)/ruff check .

@@ -43,9 +43,10 @@ _OPTIONS = {"resultTypes": ["violations"], "rules": {rule: {"enabled": True} for
 @contextmanager
 def launched() -> Iterator[Browser]:
     """Yield the browser. Raises ``ServerMissing`` where there is none; one at a time in a thread."""
-    program = shutil.which("chromium")
+    # The same engine, of the same source package; without a window to paint it takes less than half the time.
+    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if program is None:
-        raise ServerMissing("chromium is missing: apt-get install chromium")
+        raise ServerMissing("Chromium is missing: apt-get install chromium-headless-shell")
     with (
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=program, args=SWITCHES) as browser,

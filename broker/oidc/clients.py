@@ -123,10 +123,6 @@ class Clients:
             client = _from_row(row) if row is not None else None
         return client if client is not None and client.enabled else None
 
-    def name(self, client_id: str) -> str:
-        """Return the name people know a client by, were it switched off, or its id if it is gone."""
-        return self.names([client_id]).get(client_id, client_id)
-
     def names(self, client_ids: Iterable[str]) -> dict[str, str]:
         """Return the names of those clients that there are: at most one statement."""
         wanted = set(client_ids)

@@ -127,7 +127,6 @@ class Redeemer:
         now, grant = self._clock(), family.grant
         _check_key(grant, asked.jkt)
         _check_resources(grant, asked)
-        _check_scope(grant, asked)
         person, verdict = self._judge(client, grant, Purpose.REFRESH, now)
         # The session may be over; whoever was granted offline access keeps it.
         response = self._tokens(client, grant, asked, person, verdict, now, session_bound=False)
@@ -289,11 +288,6 @@ def _check_key(grant: Grant, jkt: str | None) -> None:
 def _check_resources(grant: Grant, asked: Asked) -> None:
     if not set(asked.resources) <= set(grant.resources):
         raise InvalidTarget("This resource was not granted.")
-
-
-def _check_scope(grant: Grant, asked: Asked) -> None:
-    if asked.scope is not None and not set(asked.scope) <= set(grant.scope):
-        raise InvalidScopeError("This scope was not granted.")
 
 
 def _released(person: Profile, scope: tuple[str, ...], asked: tuple[str, ...]) -> dict[str, object]:

@@ -3,11 +3,10 @@
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from broker.oidc.clients import Client
 from broker.oidc.model import pairwise_subjects as table
-from broker.storage.database import Database
+from broker.storage.database import Database, exclusive
 
 
 class Subjects:
@@ -23,17 +22,14 @@ class Subjects:
         found = self._find(account_id, client.sector)
         if found is not None:
             return found
-        try:
-            with self._database.begin() as connection:
-                sub = str(uuid4())
-                connection.execute(insert(table).values(account_id=account_id, sector=client.sector, sub=sub))
-                return sub
-        except IntegrityError:
-            # Another request of the same person was first.
-            first = self._find(account_id, client.sector)
+        with self._database.begin() as connection:
+            # Two first requests of the same person must not find two.
+            exclusive(connection, f"pairwise_subjects:{account_id}")
+            first = _read(connection, account_id, client.sector)
+            sub = str(first or uuid4())
             if first is None:
-                raise
-            return first
+                connection.execute(insert(table).values(account_id=account_id, sector=client.sector, sub=sub))
+        return sub
 
     def known(self, client: Client, account_id: str) -> str | None:
         """Return the ``sub`` of an account, if the client can have learnt it."""
@@ -49,7 +45,11 @@ class Subjects:
 
     def _find(self, account_id: str, sector: str) -> str | None:
         with self._database.read() as connection:
-            sub: str | None = connection.execute(
-                select(table.c.sub).where(table.c.account_id == account_id, table.c.sector == sector)
-            ).scalar_one_or_none()
-        return sub
+            return _read(connection, account_id, sector)
+
+
+def _read(connection: Connection, account_id: str, sector: str) -> str | None:
+    found: str | None = connection.execute(
+        select(table.c.sub).where(table.c.account_id == account_id, table.c.sector == sector)
+    ).scalar_one_or_none()
+    return found

@@ -1,14 +1,20 @@
 """Clients of every kind, and what a registry does at the endpoints beside /authorize and /token."""
 
 import secrets
+import time
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import requests
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
 
-from tests.world import CALLBACK, TIMEOUT, Arrival, Page, Registry, Tokens, Visitor, World, arrival
+from broker.oidc.clients import sha256
+from broker.settings import ClientMetadata
+from tests.world import TIMEOUT, Arrival, Page, Registry, Tokens, Visitor, World, arrival
 
+KEY = ECKey.generate_key("P-256")
 API = "https://api.registry.example/"
 CODE_AND_REFRESH = ["authorization_code", "refresh_token"]
 OFFLINE = ["openid", "profile", "email", "offline_access"]
@@ -37,6 +43,14 @@ def clients_of_every_kind(one: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         "api": like_it(grant_types=["client_credentials"], redirect_uris=[], scopes=["introspection"], serves=[API]),
         "strict": like_it(grant_types=CODE_AND_REFRESH, scopes=OFFLINE, strength="phishing_resistant"),
         "without-pkce": like_it(insecure_pkce_optional=True),
+        "no-codes": like_it(grant_types=["client_credentials"], scopes=["introspection"]),
+        "signing": like_it(require_signed_request_object=True, jwks={"keys": [KEY.as_dict(private=False)]}),
+        "asserting": like_it(
+            secret=None,
+            auth_method="private_key_jwt",
+            jwks={"keys": [KEY.as_dict(private=False)]},
+            id_token_claims=["email"],
+        ),
     }
 
 
@@ -71,9 +85,9 @@ def sign_in(
     visitor = visitor or world.visitor()
     registry = world.registry(client_id)
     extra = {
-        "scope": " ".join(world.raw["clients"][client_id]["scopes"])
-        if "scopes" in world.raw["clients"][client_id]
-        else "openid profile email",
+        "scope": " ".join(
+            world.raw["clients"].get(client_id, world.raw["clients"]["offline"]).get("scopes", OFFLINE[:3])
+        ),
         **extra,
     }
     request = registry.request(provider=provider, **extra)
@@ -81,6 +95,31 @@ def sign_in(
     if isinstance(arrived, Page) and "/consent/" in arrived.url:
         arrived = consent(world, visitor, arrived)
     return registry.redeem(arrived, request)
+
+
+def added(world: World, client_id: str, **changes: Any) -> None:
+    """Put a client of the ``offline`` kind into the database, or change it there: where it can be switched off."""
+    parts = world.parts
+    described = {**world.raw["clients"]["offline"], **changes}
+    metadata = ClientMetadata.model_validate({name: value for name, value in described.items() if name != "secret"})
+    with parts.database.begin() as connection:
+        if parts.clients.registered(connection, client_id) is None:
+            secret = secrets.token_urlsafe(32)
+            parts.clients.add(connection, client_id, metadata, parts.audit, world.clock(), secret=secret)
+            cast(dict[str, str], world.secrets)[client_id] = secret
+        else:
+            kept = sha256(world.secrets[client_id])
+            parts.clients.replace(connection, client_id, metadata, parts.audit, world.clock(), secret_sha256=kept)
+
+
+def assertion(world: World, client_id: str = "asserting") -> dict[str, str]:
+    """Return the part of a form that authenticates a client by its key."""
+    now = int(time.time())
+    claims = {"iss": client_id, "sub": client_id, "aud": world.base, "exp": now + 60, "jti": secrets.token_hex(8)}
+    return {
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": jwt.encode({"alg": "ES256"}, claims, KEY),
+    }
 
 
 def consent(world: World, visitor: Visitor, page: Page, answer: str = "allow") -> Page | Arrival:
@@ -105,24 +144,7 @@ def introspect(world: World, client_id: str, token: str, **form: Any) -> Mapping
 
 def claims_of(world: World, registry: Registry, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the claims of a verified ID token that has no nonce."""
-    from joserfc import jwt
-    from joserfc.jwk import KeySet
-
     keys = KeySet.import_key_set(requests.get(f"{world.base}/jwks", timeout=TIMEOUT).json())
     claims = jwt.decode(body["id_token"], keys, algorithms=["ES256"]).claims
     assert (claims["iss"], claims["aud"]) == (world.base, registry.client_id)
     return claims
-
-
-__all__ = [
-    "API",
-    "CALLBACK",
-    "basic",
-    "claims_of",
-    "clients_of_every_kind",
-    "consent",
-    "introspect",
-    "post",
-    "refresh",
-    "sign_in",
-]

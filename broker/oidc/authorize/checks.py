@@ -46,12 +46,12 @@ class Draft:
     """
 
     parameters: Mapping[str, list[str]]
+    client: Client
     knowledge: Knowledge
     now: datetime
     pushing: bool = False
     jkt: str | None = None
-    client: Client | None = None
-    redirect_uri: str | None = None
+    redirect_uri: str = ""
     problem: RedirectError | None = None
     fields: dict[str, object] = field(default_factory=dict)
 
@@ -64,23 +64,21 @@ class Draft:
         return tuple(dict.fromkeys((self.one(name) or "").split(" "))) if self.one(name) else ()
 
 
-def known_client(draft: Draft) -> None:
+def known_client(parameters: Mapping[str, list[str]], clients: Clients) -> Client:
     """RFC 6749 section 4.1.1: ``client_id`` is required; 4.1.2.1: without a known client nothing is redirected."""
-    if len(draft.parameters.get("client_id", [])) > 1:
+    named = parameters.get("client_id", [])
+    if len(named) > 1:
         raise _shown("invalid_request", "The request names more than one application.")
-    client_id = draft.one("client_id")
-    draft.client = draft.knowledge.clients.get(client_id) if client_id else None
-    if draft.client is None:
+    client = clients.get(named[0]) if named else None
+    if client is None:
         raise _shown("unknown_client", "We do not know the application that sent you here, or it is switched off.")
-    draft.fields["client_id"] = draft.client.client_id
+    return client
 
 
 def source_of_parameters(draft: Draft) -> None:
     """RFC 9126 section 4 and RFC 9101 section 5: a pushed request, a signed one, or what the URL says."""
     client = draft.client
     references, objects = draft.parameters.get("request_uri", []), draft.parameters.get("request", [])
-    if client is None:
-        return
     if references and not draft.pushing and len(references) == 1 and references[0].startswith(PREFIX):
         _take_pushed(draft, client, references[0], alone=not objects)
     elif references:
@@ -97,7 +95,7 @@ def source_of_parameters(draft: Draft) -> None:
 def exact_redirect_uri(draft: Draft) -> None:
     """RFC 9700 section 2.1 and OpenID Connect Core 3.1.2.1: required, and equal to a registered one as a string."""
     given = draft.parameters.get("redirect_uri", [])
-    if len(given) != 1 or draft.client is None or not draft.client.check_redirect_uri(given[0]):
+    if len(given) != 1 or not draft.client.check_redirect_uri(given[0]):
         raise _shown(
             "invalid_redirect_uri",
             "The application that sent you here gave an address that is not registered for it.",
@@ -138,7 +136,7 @@ def code_response_type(draft: Draft) -> None:
 
 def code_grant(draft: Draft) -> None:
     """RFC 6749 section 4.1.2.1: the client must be one that may ask for codes."""
-    if draft.client is None or not draft.client.check_grant_type("authorization_code"):
+    if not draft.client.check_grant_type("authorization_code"):
         raise RedirectError("unauthorized_client", "The client is not registered for codes.")
 
 
@@ -154,7 +152,7 @@ def openid_scope(draft: Draft) -> None:
     """OpenID Connect Core 3.1.2.1: ``openid`` is required; RFC 6749 section 3.3: what we do not grant is left out."""
     client = draft.client
     words = draft.words("scope")
-    if "openid" not in words or client is None:
+    if "openid" not in words:
         raise RedirectError("invalid_scope", "The scope must contain openid.")
     draft.fields["scope"] = tuple(word for word in words if word in SCOPES and word in client.scopes)
 
@@ -162,7 +160,7 @@ def openid_scope(draft: Draft) -> None:
 def s256_challenge(draft: Draft) -> None:
     """RFC 7636 section 4.4.1 and RFC 9700 section 2.1.1: PKCE, S256 only, from all but who may do without."""
     challenge = draft.one("code_challenge")
-    optional = draft.client is not None and draft.client.insecure_pkce_optional
+    optional = draft.client.insecure_pkce_optional
     if challenge is None and optional and draft.one("code_challenge_method") is None:
         return
     if challenge is None:
@@ -198,7 +196,7 @@ def acr_preferences(draft: Draft) -> None:
 def claims_parameter(draft: Draft) -> None:
     """OpenID Connect Core section 5.5: an object of objects; an essential ``acr`` or ``auth_time`` is a demand."""
     # What a client's registration has in every ID token is asked for each time, and consented to.
-    registered = draft.client.id_token_claims if draft.client is not None else ()
+    registered = draft.client.id_token_claims
     draft.fields["id_token_claims"] = registered
     raw = draft.one("claims")
     if raw is None:
@@ -227,8 +225,7 @@ def id_token_hint(draft: Draft) -> None:
         return
     hint = draft.knowledge.id_tokens.hint(text, draft.now)
     # Another client's token may name the same person differently (section 8.1).
-    ours = hint is not None and draft.client is not None and hint.client_id == draft.client.client_id
-    if hint is None or not ours or draft.fields.get("sub") not in (None, hint.sub):
+    if hint is None or hint.client_id != draft.client.client_id or draft.fields.get("sub") not in (None, hint.sub):
         raise RedirectError("invalid_request", "id_token_hint is not an ID token of ours for that user.")
     draft.fields["sub"] = hint.sub
 
@@ -236,7 +233,7 @@ def id_token_hint(draft: Draft) -> None:
 def known_resources(draft: Draft) -> None:
     """RFC 8707 section 2: resources that the client is registered for."""
     wanted = tuple(dict.fromkeys(draft.parameters.get("resource", [])))
-    if draft.client is None or not draft.client.resources.issuperset(wanted):
+    if not draft.client.resources.issuperset(wanted):
         raise RedirectError("invalid_target", "resource is not one that the client may ask for.")
     draft.fields["resources"] = wanted
 
@@ -254,7 +251,7 @@ def key_of_the_code(draft: Draft) -> None:
 def known_provider(draft: Draft) -> None:
     """Ours: the registry may name the provider to go to, one of those that may serve it."""
     wanted = draft.one("provider")
-    if wanted is None or draft.client is None:
+    if wanted is None:
         return
     if not _PROVIDER.fullmatch(wanted) or wanted not in draft.knowledge.providers or not draft.client.allows(wanted):
         raise RedirectError("invalid_request", "provider is not one that may serve this client.")
@@ -289,10 +286,9 @@ def _members(claims: object, name: str) -> dict[str, object]:
     return members
 
 
-def _named(members: Mapping[str, object], client: Client | None) -> tuple[str, ...]:
+def _named(members: Mapping[str, object], client: Client) -> tuple[str, ...]:
     """Return the person's claims asked for by name, as far as the client's registered scopes reach."""
-    allowed = client.scopes if client is not None else ()
-    return tuple(name for name, scope in SCOPE_OF_CLAIM.items() if name in members and scope in allowed)
+    return tuple(name for name, scope in SCOPE_OF_CLAIM.items() if name in members and scope in client.scopes)
 
 
 def _essential(member: object) -> bool:

@@ -12,9 +12,8 @@ from broker.oidc.request import AuthorizationRequest, Reply
 
 Check = Callable[[Draft], None]
 
-# Until these have passed, an error is shown here and never redirected.
+# Until the client is known and these have passed, an error is shown here and never redirected.
 SHOWN: tuple[Check, ...] = (
-    checks.known_client,
     checks.source_of_parameters,
     checks.exact_redirect_uri,
 )
@@ -61,21 +60,25 @@ class Validator:
 
         Raises :class:`~broker.web.errors.BrokerError` for what is shown here, :class:`Refused` for what is redirected.
         """
-        return self._pass(Draft(parameters=parameters, knowledge=self._knowledge, now=now))
+        return self._pass(self._draft(parameters, now))
 
     def validate_pushed(
         self, parameters: Mapping[str, list[str]], jkt: str | None, now: datetime
     ) -> Mapping[str, list[str]]:
         """Return the parameters that a pushed request comes down to (RFC 9126 section 2.1). Raises as above."""
-        draft = Draft(parameters=parameters, knowledge=self._knowledge, now=now, pushing=True, jkt=jkt)
+        draft = self._draft(parameters, now)
+        draft.pushing, draft.jkt = True, jkt
         self._pass(draft)
         return draft.parameters
+
+    def _draft(self, parameters: Mapping[str, list[str]], now: datetime) -> Draft:
+        client = checks.known_client(parameters, self._knowledge.clients)
+        fields: dict[str, object] = {"client_id": client.client_id}
+        return Draft(parameters=parameters, client=client, knowledge=self._knowledge, now=now, fields=fields)
 
     def _pass(self, draft: Draft) -> tuple[Client, AuthorizationRequest]:
         for check in SHOWN:
             check(draft)
-        if draft.client is None or draft.redirect_uri is None:
-            raise AssertionError("the shown checks set both")
         try:
             for check in REDIRECTED:
                 check(draft)

@@ -42,16 +42,9 @@ class AccessToken:
     issued_at: int
     expires_at: int
 
-    # The interface that Authlib's token validators ask. Expired and ended ones never get this far.
-
     def get_scope(self) -> str:
+        """Return the scope as it is written (RFC 6749 section 3.3)."""
         return " ".join(self.scope)
-
-    def is_expired(self) -> bool:
-        return False
-
-    def is_revoked(self) -> bool:
-        return False
 
 
 class AccessTokens:
