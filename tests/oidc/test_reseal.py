@@ -47,7 +47,7 @@ def test_a_refresh_token_goes_on_after_it(busy: World) -> None:
 
 def opened(database: Database, cipher: FieldCipher) -> dict[str, int]:
     """Return how many values of each room open with this cipher; all of them must."""
-    found = {}
+    found: dict[str, int] = {}
     with database.read() as connection:
         for name, statement in ROOMS.items():
             rows = [row for row in connection.execute(text(statement)) if row.sealed is not None]
