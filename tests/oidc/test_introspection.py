@@ -1,4 +1,4 @@
-"""Introspection, plain and signed, and revocation: to the client that a token is of, and to nobody else (T4, T5, T7)."""
+"""Introspection and revocation: to the client that a token is of, and to nobody else (T4, T5, T7)."""
 
 from collections.abc import Callable
 from datetime import timedelta
