@@ -21,7 +21,7 @@ NOTICES = {
     "email": "We have sent a link to the new address. The change takes effect when you follow it.",
     "offer": "Done.",
     "ended": "Ended.",
-    "withdrawn": "Taken back. The registry will ask again before it learns anything new.",
+    "withdrawn": "Taken back. Its access has ended.",
 }
 
 

@@ -9,7 +9,7 @@ from broker.accounts.access import Registry
 from broker.audit.service import Audit
 from broker.oidc.clients import Clients
 from broker.oidc.consent.service import Consents
-from broker.oidc.consent.words import WORDS
+from broker.oidc.consent.words import words_for
 from broker.oidc.subjects import Subjects
 from broker.oidc.tokens.marks import Marks
 from broker.oidc.tokens.refresh import RefreshTokens
@@ -39,11 +39,7 @@ class Access:
             Registry(
                 client_id=client_id,
                 name=names.get(client_id, client_id),
-                knows=tuple(
-                    words
-                    for scope, words in WORDS.items()
-                    if client_id in consents and scope in consents[client_id].scopes
-                ),
+                knows=tuple(map(words_for, sorted(consents[client_id].scopes))) if client_id in consents else (),
                 since=consents[client_id].given_at if client_id in consents else families[client_id].started_at,
                 offline_until=families[client_id].expires_at if client_id in families else None,
             )

@@ -36,16 +36,16 @@ class Grant:
 
     @property
     def consent_scopes(self) -> tuple[str, ...]:
-        """What its owner consented to: the scopes, those of claims asked for by name included."""
-        return consent_scopes(self.scope, (*self.id_token_claims, *self.userinfo_claims))
+        """What its owner consented to: scopes, those of claims asked for by name included, and resources."""
+        return consent_scopes(self.scope, (*self.id_token_claims, *self.userinfo_claims), self.resources)
 
     def get_scope(self) -> str:
         return " ".join(self.scope)
 
 
-def consent_scopes(scope: Iterable[str], claims: Iterable[str]) -> tuple[str, ...]:
-    """Return scopes, and those under which claims asked for by name are released."""
-    return tuple(dict.fromkeys((*scope, *(SCOPE_OF_CLAIM[name] for name in claims))))
+def consent_scopes(scope: Iterable[str], claims: Iterable[str], resources: Iterable[str]) -> tuple[str, ...]:
+    """Return scopes, those under which claims asked for by name are released, and resources, which are URIs."""
+    return tuple(dict.fromkeys((*scope, *(SCOPE_OF_CLAIM[name] for name in claims), *resources)))
 
 
 def dump_grant(grant: Grant) -> dict[str, object]:

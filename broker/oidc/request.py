@@ -89,8 +89,8 @@ class AuthorizationRequest:
 
     @property
     def consent_scopes(self) -> tuple[str, ...]:
-        """What a person consents to: the scopes, those of claims asked for by name included."""
-        return consent_scopes(self.scope, (*self.id_token_claims, *self.userinfo_claims))
+        """What a person consents to: scopes, those of claims asked for by name included, and resources."""
+        return consent_scopes(self.scope, (*self.id_token_claims, *self.userinfo_claims), self.resources)
 
 
 def dump(request: AuthorizationRequest) -> dict[str, object]:

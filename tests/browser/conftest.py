@@ -1,14 +1,15 @@
-"""One Chromium for all tests here; a broker, a registry and fresh browser profiles for each."""
+"""One Chromium for all tests here; a broker and its registries for each, or for a module; new browser profiles."""
 
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from providers.standins import Standins
-from tests.browser.house import House, Person, furnished
+from tests.browser.house import OFFLINE, House, Person, furnished
 from tests.chromium import launched
 
 expect.set_options(timeout=30_000)  # milliseconds
@@ -24,6 +25,20 @@ def chromium() -> Iterator[Browser]:
 def house(tmp_path: Path, standins: Standins, migrated_sqlite: Path) -> Iterator[House]:
     shutil.copy(migrated_sqlite, tmp_path / "vestibule.db")
     with furnished(tmp_path, standins) as house:
+        yield house
+
+
+@pytest.fixture(scope="module")
+def guesthouse(tmp_path_factory: pytest.TempPathFactory, standins: Standins, migrated_sqlite: Path) -> Iterator[House]:
+    """A house for all tests of a module, with registries that are not ours: a test there has personas of its own."""
+    folder = tmp_path_factory.mktemp("guesthouse")
+    shutil.copy(migrated_sqlite, folder / "vestibule.db")
+    guests: dict[str, dict[str, Any]] = {
+        "crates": {**OFFLINE, "name": "Crates of Others", "first_party": False},
+        "foreign": {"name": "סיפריית החבילות <b>2", "first_party": False},
+        "ours": {**OFFLINE, "name": "Registry of Ours"},
+    }
+    with furnished(folder, standins, guests) as house:
         yield house
 
 

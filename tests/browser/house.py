@@ -1,39 +1,51 @@
-"""A broker and the demo registry, running; and a person's browser, which remembers all it asked for and heard."""
+"""A broker and its registries, running; and a person's browser, which remembers all it asked for and heard."""
 
 import email
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, expect
 from werkzeug.serving import make_server
 
 from broker.demo.registry import create_registry
 from providers.standins import Standins
+from tests.browser.receiver import Receiver, receiving
 from tests.chromium import DESK, PHONE, Scheme, check_page, complaints
-from tests.world import World, _Quiet, running
+from tests.world import AuthRequest, Tokens, World, _Quiet, running
 
+OFFLINE = {
+    "grant_types": ["authorization_code", "refresh_token"],
+    "scopes": ["openid", "profile", "email", "offline_access"],
+}
 # What Chromium says of any answer of 400 or more; the tests say which those are.
 _STATUS = "error: Failed to load resource: the server responded with a status of"
 
 
 @dataclass(frozen=True, kw_only=True)
 class House:
-    """``registry`` is the demo registry's address: the broker's site. The stand-ins are another site, 127.0.0.1."""
+    """``registry`` is the demo registry's address: the broker's site. The stand-ins are another site, 127.0.0.1.
+
+    ``receiver`` is the callback of all ``guests``, registries besides; ``elsewhere`` is another site of theirs.
+    """
 
     world: World
     registry: str
     folder: Path
+    receiver: Receiver
+    elsewhere: Receiver
 
     @property
     def origins(self) -> set[str]:
-        return {self.world.base, self.registry, self.world.standins.browser_url}
+        ours = {self.world.base, self.registry, self.world.standins.browser_url}
+        return ours | {self.receiver.url, self.elsewhere.url}
 
     def mailed_link(self, to: str) -> str:
         """Deliver what is waiting, and return the link in the one mail to ``to``."""
@@ -48,14 +60,25 @@ class House:
 
 
 @contextmanager
-def furnished(folder: Path, standins: Standins) -> Iterator[House]:
-    """Yield a house whose broker knows the demo registry."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+def furnished(
+    folder: Path, standins: Standins, guests: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[House]:
+    """Yield a house whose broker knows the demo registry, and the guests: what sets each apart from it."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=128) as listener,
+        receiving() as receiver,
+        receiving() as elsewhere,
+    ):
         port = listener.getsockname()[1]
         url = f"http://localhost:{port}"
 
         def change(raw: dict[str, Any]) -> None:
-            raw["clients"]["registry"]["redirect_uris"] = [f"{url}/callback"]
+            demo: dict[str, Any] = raw["clients"]["registry"]
+            for client_id, changes in (guests or {}).items():
+                changed = {"redirect_uris": [receiver.callback], "secret": token_urlsafe(32), **changes}
+                raw["clients"][client_id] = {**demo, **changed}
+            demo["redirect_uris"], demo["post_logout_redirect_uris"] = [f"{url}/callback"], [f"{url}/goodbye"]
+            demo |= OFFLINE
 
         with running(folder, standins=standins, change=change) as world:
             app = create_registry(
@@ -65,7 +88,7 @@ def furnished(folder: Path, standins: Standins) -> Iterator[House]:
             thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
             thread.start()
             try:
-                yield House(world=world, registry=url, folder=folder)
+                yield House(world=world, registry=url, folder=folder, receiver=receiver, elsewhere=elsewhere)
             finally:
                 server.shutdown()
                 thread.join()
@@ -134,6 +157,28 @@ class Person:
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name)
+
+    def sign_out(self) -> None:
+        """Sign out on the page that is open, and not everywhere."""
+        self.page.get_by_role("button", name="Sign out", exact=True).click()
+
+    def come_from(self, client_id: str, **extra: str) -> AuthRequest:
+        """Come from one of the guests, and return what it asked."""
+        world = self.house.world
+        request = world.registry(client_id).request(redirect_uri=self.house.receiver.callback, **extra)
+        # No longer than until it is there: a page that posts itself may never have loaded.
+        self.page.goto(f"{world.base}/authorize?{urlencode(request.parameters)}", wait_until="commit")
+        return request
+
+    def back_at(self, client_id: str, request: AuthRequest) -> Tokens:
+        """Wait until the browser is back at this guest, which redeems the code and verifies what it gets."""
+        self.heading("Back at the registry")
+        told = self.house.receiver.told()
+        assert (told["state"], told["iss"]) == (request.state, self.house.world.base)
+        guest, where = self.house.world.registry(client_id), {"redirect_uri": self.house.receiver.callback}
+        response = guest.token_response(told["code"], request.verifier, where)
+        assert response.status_code == 200, response.text
+        return guest.verify(response.json(), request)
 
     def begin(self) -> None:
         """Go from the registry to the chooser."""

@@ -157,7 +157,7 @@ def test_the_data_is_there_to_take_along(person: Person) -> None:
 
 def test_signing_out_ends_the_session_here(person: Person) -> None:
     signed_in(person)
-    person.button("Sign out").click()
+    person.sign_out()
     person.heading("You are signed out")
     assert "vestibule" not in person.cookies()
     person.page.go_back()

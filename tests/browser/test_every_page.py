@@ -106,7 +106,7 @@ def test_axe_finds_nothing_where_an_email_is_confirmed_and_after_signing_out(per
     person.heading("Your email is confirmed")
     person.check()
     person.open("/account")
-    person.button("Sign out").click()
+    person.sign_out()
     person.heading("You are signed out")
     person.check()
 

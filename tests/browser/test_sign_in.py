@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from claims.vocabulary import ACR_MFA, ACR_MFA_ENROLLED, ACR_PHR
 from tests.browser.house import Person
 
+CHOOSER = "Sign in to Example Registry"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
@@ -68,14 +70,45 @@ def test_who_is_signed_in_here_need_not_sign_in_again_unless_the_registry_insist
     person.link("Without asking me anything").click()
     expect(person.page.get_by_text("login_required", exact=True)).to_be_visible()
     person.sign_in_with_github()
-    person.button("Sign out").click()
-    person.heading("A registry that asks for MFA")
-    person.link("Without asking me anything").click()
-    person.arrive("2fa-true")
+    for ask, outcome in (("Without asking me anything", "Welcome, Canary 2fa-true"), ("Sign in anew", CHOOSER)):
+        person.context.clear_cookies(name="demo-registry")
+        person.page.goto(person.house.registry)
+        person.link(ask).click()
+        person.heading(outcome)
     assert len(person.upstream_trips()) == 1
-    person.button("Sign out").click()
-    person.link("Sign in anew").click()
-    person.heading("Sign in to Example Registry")
+
+
+def test_signing_out_at_the_registry_ends_the_session_here(person: Person) -> None:
+    person.sign_in_with_github()
+    person.sign_out()
+    person.heading("A registry that asks for MFA")
+    person.open("/account")
+    person.heading("Sign in to your account")
+
+
+def test_a_registry_that_asks_for_more_gets_it_from_another_identity_of_the_same_account(person: Person) -> None:
+    person.sign_in_with_github()
+    subject = person.whoami()["id_token"]["sub"]
+    person.open("/account")
+    person.button("Link Work account").click()
+    person.pick("entra-mfa")
+    person.approve()
+    expect(person.page.get_by_role("status")).to_be_visible()
+    person.page.goto(person.house.registry)
+    person.link("Publish a package").click()
+    person.heading(CHOOSER)
+    expect(person.link("Work account")).to_contain_text("Linked to your account.")
+    expect(person.page.locator(".option.off")).to_contain_text("GitHub")
+    person.check("light")
+    person.choose("Work account")
+    person.pick("entra-mfa")
+    person.approve()
+    person.heading("Welcome, Canary 2fa-true")
+    told = person.whoami()["id_token"]
+    assert (told["sub"], told["acr"]) == (subject, ACR_MFA)
+    person.page.goto(person.house.registry)
+    person.link("Publish a package").click()
+    person.heading("Published")
 
 
 def test_cancelling_at_the_provider_ends_on_a_page_that_leads_on(person: Person) -> None:

@@ -58,5 +58,5 @@ def test_a_whole_sign_in_a_change_and_a_link_without_javascript(somebody: Callab
     person.button("Link GitHub").click()
     person.pick("2fa-true")
     expect(person.page.get_by_role("status")).to_have_text("Linked. You can sign in with it from now on.")
-    person.button("Sign out").click()
+    person.sign_out()
     person.heading("You are signed out")

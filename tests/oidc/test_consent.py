@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.oidc.kinds import consent, refresh, sign_in
+from tests.oidc.kinds import API, added, consent, refresh, sign_in
 from tests.world import Arrival, AuthRequest, Page, Visitor, World
 
 
@@ -145,3 +145,15 @@ def test_t1_a_consent_taken_back_while_a_code_is_under_way_lets_it_lead_nowhere(
 @pytest.mark.parametrize("client_id", ["registry", "offline", "pairwise"])
 def test_a_first_party_client_asks_nobody(busy: World, client_id: str) -> None:
     sign_in(busy, client_id, persona="entra-noemail")
+
+
+def test_a_resource_is_asked_for_by_its_name_and_on_top_of_what_was_given(busy: World) -> None:
+    added(busy, "acting", first_party=False, name="Acting", resources=[API])
+    visitor = busy.visitor()
+    sign_in(busy, "acting", visitor=visitor)
+    request = busy.registry("acting").request(scope="openid", resource=API)
+    page = visitor.walk(visitor.authorize(request))
+    assert isinstance(page, Page)
+    assert f"Act for you at {API}" in page.text
+    busy.registry("acting").redeem(consent(busy, visitor, page), request)
+    assert f"Act for you at {API}" in visitor.get("/account").text

@@ -1,5 +1,6 @@
 """T10: the browser's session. Bound to one browser, new at each sign-in, never cached, never by a foreign Host."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from providers.standins import browser as upstream
 from tests.security.test_t1_side_paths import upstream_url
 from tests.world import TIMEOUT, Arrival, Page, World, running
 
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+# What answers programs and never looks at a cookie; and what other sites post to, which changes nothing but the URL.
+EXEMPT = {"oidc_api", "callback", "logout_form"}
 SESSION, BINDING = "vestibule", "vestibule-browser"
 
 
@@ -67,7 +71,8 @@ def test_t10_cookies_are_http_only_lax_and_for_this_host(world: World) -> None:
 def test_t10_what_is_personal_is_never_stored_by_a_cache(world: World) -> None:
     visitor = world.visitor()
     visitor.open_account("2fa-true", "github")
-    for path in ("/", "/account", "/account/data.json", "/account/erase", "/signin", "/account/email/confirm"):
+    paths = "/ /account /account/data.json /account/erase /account/email/confirm /signin /consent/x /device /logout"
+    for path in paths.split():
         response = visitor.get(path)
         assert response.headers["Cache-Control"] == "no-store", path
         assert "Cookie" in response.headers["Vary"], path
@@ -94,12 +99,13 @@ def test_t10_every_change_needs_a_form_of_ours(world: World) -> None:
     other.open_account("entra-mfa", "entra")
     foreign = other.page(other.get("/account")).form_token()
     before = visitor.page(visitor.get("/account")).form_token()
-    posts = [
-        rule.rule.replace("<provider_id>", "entra").replace("<identity_id>", "x").replace("<sid>", "x")
-        for rule in world.app.url_map.iter_rules()
-        if "POST" in (rule.methods or ()) and rule.endpoint.partition(".")[0] in ("accounts", "signin")
-    ]
-    assert len(posts) >= 9
+    changing = [rule for rule in world.app.url_map.iter_rules() if not CHANGING.isdisjoint(rule.methods or ())]
+    rooms = {rule.endpoint.partition(".")[0] for rule in changing}
+    assert rooms == {"accounts", "signin", "consent", "device", "logout", *EXEMPT}
+    pages = [rule for rule in changing if rule.endpoint.partition(".")[0] not in EXEMPT]
+    posts = [re.sub(r"<\w+>", "x", rule.rule) for rule in pages]
+    assert len(posts) >= 16
+    assert all(CHANGING & set(rule.methods or ()) == {"POST"} for rule in pages)
     for path in posts:
         for fields in ({}, {"csrf_token": ""}, {"csrf_token": foreign}, {"csrf_token": "x" * 40}):
             response = visitor.post(path, fields)
@@ -107,6 +113,26 @@ def test_t10_every_change_needs_a_form_of_ours(world: World) -> None:
             assert "form" in response.text.lower()
     visitor.sign_in("2fa-true", "github", prompt="select_account")
     assert visitor.post("/account/name", {"csrf_token": before, "name": "x"}).status_code == 400, "from before"
+
+
+def test_t10_what_needs_no_form_of_ours_does_nothing_with_a_browser(world: World) -> None:
+    visitor = world.visitor()
+    visitor.open_account("2fa-true", "github")
+    cookies = dict(visitor.http.cookies)
+    for rule in world.app.url_map.iter_rules():
+        methods = CHANGING & set(rule.methods or ())
+        if rule.endpoint.partition(".")[0] not in EXEMPT or not methods:
+            continue
+        path = re.sub(r"<\w+>", "github", rule.rule)
+        for method in methods:
+            fields = {"client_id": "registry", "action": "allow", "answer": "allow", "token": cookies[SESSION]}
+            response = visitor.http.request(
+                method, world.base + path, data=fields, allow_redirects=False, timeout=TIMEOUT
+            )
+            assert response.status_code in (303, 400, 401, 403), (method, path, response.status_code)
+            assert "Set-Cookie" not in response.headers, (method, path)
+    assert dict(visitor.http.cookies) == cookies
+    assert visitor.get("/account").status_code == 200
 
 
 def test_t10_over_https_cookies_are_secure_and_host_only(tmp_path: Path, standins: Standins) -> None:

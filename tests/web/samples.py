@@ -1,17 +1,14 @@
 """One example of each page, as the features would show it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from broker.web.texts import explain_fault, explain_verdict, proof_sentence
-from claims.decision import Reason, Remedy, Verdict
-from claims.evidence import Binding, Strength
+from broker.oidc.consent.words import WORDS
+from broker.signin.views import LINKED
+from broker.web.texts import explain_fault, explain_verdict
+from claims.decision import Reason
 from providers.provider import Fault, Missing
-
-NOW = datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
-
-Context = dict[str, Any]
+from tests.web.account_sample import LONG, NOW, Context, account, only_account, verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +29,6 @@ GOOGLE = NamedProvider(
     set_up_url="https://myaccount.google.com/signinoptions/two-step-verification",
 )
 PROVIDERS = (MICROSOFT, CONTOSO, GITHUB, GOOGLE)
-
-
-def verdict(
-    reason: Reason, *, strength: Strength = Strength.SINGLE, binding: Binding | None = Binding.SESSION
-) -> Verdict:
-    """Return a verdict that came out as ``reason``."""
-    return Verdict(
-        satisfied=reason in {Reason.SATISFIED, Reason.EXEMPT},
-        strength=strength,
-        binding=binding,
-        fresh_at=NOW,
-        reason=reason,
-        remedy=Remedy.NONE,
-        evidence=(),
-    )
 
 
 def option(provider: NamedProvider, **more: Any) -> Context:
@@ -80,72 +62,6 @@ def refused(explanation: object, provider: NamedProvider, **more: Any) -> Contex
     }
 
 
-def account(**more: Any) -> Context:
-    """Return the context of the account page."""
-    satisfied = verdict(Reason.SATISFIED, strength=Strength.MFA)
-    setting = verdict(Reason.SATISFIED, strength=Strength.MFA, binding=Binding.ACCOUNT_STATE)
-    return {
-        "person": {"name": "Ada Author", "email": "ada@outlook.example", "email_verified": True},
-        "account_id": "6c1f0f2e-8f0e-4c7e-9a55-0d5b1f6f7c11",
-        "identities": [
-            {
-                "id": "i-1",
-                "provider_name": "Microsoft",
-                "kind": "microsoft_account",
-                "linked_at": NOW - timedelta(days=400),
-                "can_unlink": True,
-            },
-            {
-                "id": "i-2",
-                "provider_name": "GitHub",
-                "kind": "github",
-                "linked_at": NOW - timedelta(days=3),
-                "can_unlink": True,
-            },
-        ],
-        "linkable": [{"id": "work", "name": "Contoso", "kind": "entra"}],
-        "sessions": [
-            {
-                "id": "s-1",
-                "current": True,
-                "started_at": NOW - timedelta(minutes=4),
-                "expires_at": NOW + timedelta(hours=8),
-                "provider_name": "Microsoft",
-                "proof": proof_sentence(satisfied, "Microsoft"),
-            },
-            {
-                "id": "s-2",
-                "current": False,
-                "started_at": NOW - timedelta(hours=7),
-                "expires_at": NOW + timedelta(hours=1),
-                "provider_name": "GitHub",
-                "proof": proof_sentence(setting, "GitHub"),
-            },
-        ],
-        "offer": {"name": "Ada A. Author", "email": "ada@contoso.example"},
-        "pending_email": False,
-        "notice": "Your name has been changed.",
-        "fresh": False,
-        **more,
-    }
-
-
-def only_account() -> Context:
-    """Return the account page of someone who has just arrived: one way in, one session, nothing to say."""
-    whole = account()
-    return {
-        **whole,
-        "person": {"name": None, "email": None, "email_verified": False},
-        "identities": [{**whole["identities"][0], "can_unlink": False}],
-        "linkable": [],
-        "sessions": whole["sessions"][:1],
-        "offer": None,
-        "notice": None,
-        "pending_email": True,
-        "fresh": True,
-    }
-
-
 CHOOSE: Context = {
     "client_name": "crates.example",
     "options": [option(MICROSOFT), option(CONTOSO), option(GITHUB)],
@@ -153,12 +69,18 @@ CHOOSE: Context = {
     "need": "This registry lets you in once your provider has proven a second factor.",
 }
 
+CONSENT: Context = {
+    "client_name": "crates.example",
+    "client_home": "https://crates.example",
+    "wants": list(WORDS.values()),
+    "person": {"name": "Ada Author"},
+}
+
 DEVICE: Context = {
     "client_name": "Crates command line",
     "user_code": "WDJB-MJHT",
     "asked_at": NOW,
     "wants": ["Know your name", "Stay signed in after you leave, until you end it on your account page"],
-    "resources": ("https://packages.crates.example",),
     "person": {"name": "Ada Lovelace"},
     "account_id": "00000000-0000-4000-8000-000000000001",
     "action": "/device/confirm/6Zt0mFQ",
@@ -173,7 +95,7 @@ PAGES: dict[str, tuple[str, Context]] = {
         {
             **CHOOSE,
             "options": [
-                option(CONTOSO, note="Your organisation's sign-in, met with its own rule"),
+                option(CONTOSO, note=LINKED),
                 option(GITHUB, unavailable="Cannot prove the sign-in itself, which this registry asks for"),
                 option(GOOGLE),
             ],
@@ -205,6 +127,16 @@ PAGES: dict[str, tuple[str, Context]] = {
             retry_url=None,
             others=[],
             back=None,
+        ),
+    ),
+    "refused-step-up": (
+        "refused.html",
+        refused(
+            explain_verdict(verdict(Reason.ACR_UNMET), GITHUB),
+            GITHUB,
+            reason="acr_unmet",
+            remedy="use_another_provider",
+            others=[option(MICROSOFT, note=LINKED), option(CONTOSO)],
         ),
     ),
     "error": (
@@ -276,9 +208,24 @@ PAGES: dict[str, tuple[str, Context]] = {
             },
         },
     ),
+    "consent": ("consent.html", CONSENT),
+    "consent-long": (
+        "consent.html",
+        {**CONSENT, "client_name": LONG, "client_home": f"https://{'a' * 63}.{'b' * 63}.example:8443"},
+    ),
+    "consent-foreign": (
+        "consent.html",
+        {
+            **CONSENT,
+            "client_name": "סיפריית החבילות 2",
+            "client_home": "https://xn--4dbrk0ce.example",
+            "wants": [WORDS["openid"]],
+            "person": {"name": None},
+        },
+    ),
     "device": ("device.html", {"user_code": "", "problem": None}),
     "device-wrong": ("device.html", {"user_code": "WDJB-MJHT", "problem": "This code is not known, or has expired."}),
     "device-confirm": ("device_confirm.html", DEVICE),
-    "device-confirm-nameless": ("device_confirm.html", {**DEVICE, "person": {"name": None}, "resources": ()}),
+    "device-confirm-nameless": ("device_confirm.html", {**DEVICE, "person": {"name": None}}),
     "probe-failed": ("probe_done.html", {"provider_name": "Contoso", "satisfied": False, "shown": {}}),
 }

@@ -1,10 +1,8 @@
 """The headers of every response, and what a cache may keep."""
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from broker.web.headers import allow_form_action
 from tests.web.conftest import LOOPBACK, PUBLIC, MakeApp
 
 HEADERS = {
@@ -48,31 +46,14 @@ def test_a_loopback_http_issuer_does_not_speak_of_https(make_app: MakeApp) -> No
     assert "Strict-Transport-Security" not in response.headers
 
 
-def test_a_page_names_the_origins_where_its_forms_may_end_up(client: FlaskClient) -> None:
+def test_a_page_may_let_its_form_end_up_anywhere(client: FlaskClient) -> None:
     policy = client.get("/leaving").headers["Content-Security-Policy"]
-    assert "form-action 'self' https://login.provider.example:8443 http://[::1]:8002;" in policy
+    assert "form-action 'self' *;" in policy
 
 
 def test_the_next_page_does_not_inherit_them(client: FlaskClient) -> None:
     client.get("/leaving")
     assert "form-action 'self';" in client.get("/page/erase").headers["Content-Security-Policy"]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "javascript:alert(1)",
-        "https:///path",
-        "https://a.example; script-src *",
-        "https://a.example *",
-        "com.example.app:/callback",
-        "https://a.example,b.example/",
-        "//a.example/",
-    ],
-)
-def test_no_url_can_write_into_the_policy(app: Flask, url: str) -> None:
-    with app.test_request_context(), pytest.raises(ValueError, match="http"):
-        allow_form_action(url)
 
 
 @pytest.mark.parametrize("path", ["/page/home", "/page/account", "/nowhere", "/refuse", "/moved", "/private"])

@@ -9,7 +9,8 @@ from broker.web.texts import Explanation, explain_fault, explain_verdict, proof_
 from claims.decision import Reason
 from claims.evidence import Binding, Strength
 from providers.provider import Fault, Missing
-from tests.web.samples import CONTOSO, GITHUB, GOOGLE, MICROSOFT, PROVIDERS, NamedProvider, verdict
+from tests.web.account_sample import verdict
+from tests.web.samples import CONTOSO, GITHUB, GOOGLE, MICROSOFT, PROVIDERS, NamedProvider
 
 UNSATISFIED = [reason for reason in Reason if reason not in {Reason.SATISFIED, Reason.EXEMPT}]
 WORK_PAGES = ["https://mysignins.microsoft.com/security-info", "https://aka.ms/mfasetup"]

@@ -12,7 +12,7 @@ from broker.audit.service import Audit
 from broker.oidc.clients import origin
 from broker.oidc.consent.pending import PendingConsents, Question
 from broker.oidc.consent.service import Consents
-from broker.oidc.consent.words import WORDS
+from broker.oidc.consent.words import words_for
 from broker.oidc.errors import RedirectError
 from broker.oidc.goal import RegistryGoal
 from broker.signin.browser import Browser
@@ -73,7 +73,7 @@ def ask(pages: ConsentPages, handle: str) -> ResponseReturnValue:
         client_name=client.name,
         # Where the answer goes, and not what else a client has registered.
         client_home=origin(asked.question.request.redirect_uri),
-        wants=[WORDS[scope] for scope in asked.question.request.consent_scopes],
+        wants=[words_for(each) for each in asked.question.request.consent_scopes],
         person=asked.person,
     )
 

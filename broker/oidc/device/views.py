@@ -5,7 +5,7 @@ from datetime import datetime
 from flask import Blueprint, abort, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from broker.oidc.consent.words import WORDS
+from broker.oidc.consent.words import words_for
 from broker.oidc.device.goal import path_of
 from broker.oidc.device.pages import DevicePages, Waiting, confirming, over, tried, visitor_of
 from broker.oidc.device.user_codes import read_user_code, shown
@@ -68,8 +68,7 @@ def confirm(pages: DevicePages, handle: str) -> ResponseReturnValue:
         client_name=found.client.name,
         user_code=shown(found.request.user_code),
         asked_at=found.request.asked_at,
-        wants=[WORDS[scope] for scope in _consented(found)],
-        resources=found.request.resources,
+        wants=[words_for(each) for each in _consented(found)],
         person=visitor.person,
         account_id=visitor.session.account_id,
         action=path_of(handle),
@@ -172,5 +171,5 @@ def _sign_in(pages: DevicePages, found: Waiting, now: datetime, *, select_accoun
 
 
 def _consented(found: Waiting) -> tuple[str, ...]:
-    """Return the scopes that allowing consents to: those of what the client's ID tokens always tell included."""
-    return consent_scopes(found.request.scope, found.client.id_token_claims)
+    """Return what allowing consents to: what the client's ID tokens always tell is part of it."""
+    return consent_scopes(found.request.scope, found.client.id_token_claims, found.request.resources)

@@ -1,0 +1,106 @@
+"""T12: whatever a registry, a provider or a person calls itself is text, and stays in its place."""
+
+import re
+
+import pytest
+from flask import Flask, render_template
+
+from broker.web.texts import Explanation, Link
+from tests.web.account_sample import account
+from tests.web.samples import CHOOSE, DEVICE, GITHUB, option, refused
+from tests.web.test_pages import HERE, read
+
+HOSTILE = "<script>alert(1)</script>\"'\N{RIGHT-TO-LEFT OVERRIDE}&{{ 7*7 }}"
+HOSTILE_CONTEXTS = {
+    "choose.html": {
+        **CHOOSE,
+        "client_name": HOSTILE,
+        "need": HOSTILE,
+        "options": [
+            option(GITHUB, name=HOSTILE, note=HOSTILE),
+            option(GITHUB, name=HOSTILE, unavailable=HOSTILE),
+        ],
+    },
+    "refused.html": refused(
+        Explanation(
+            title=HOSTILE,
+            sentence=HOSTILE,
+            steps=(HOSTILE, HOSTILE),
+            links=(Link(label=HOSTILE, url=f"https://a.example/{HOSTILE}"),),
+        ),
+        GITHUB,
+        provider_name=HOSTILE,
+        reason=HOSTILE,
+        remedy=HOSTILE,
+        upstream_code=HOSTILE,
+        correlation_id=HOSTILE,
+        back={"label": HOSTILE, "url": f"/{HOSTILE}"},
+    ),
+    "leave.html": {"target_name": HOSTILE, "url": f"https://a.example/{HOSTILE}"},
+    "account.html": account(
+        person={"name": HOSTILE, "email": HOSTILE, "email_verified": False},
+        offer={"name": HOSTILE, "email": HOSTILE},
+        notice=HOSTILE,
+        identities=[{**account()["identities"][0], "provider_name": HOSTILE, "id": HOSTILE}],
+        linkable=[{"id": HOSTILE, "name": HOSTILE, "kind": "oidc"}],
+        sessions=[{**account()["sessions"][1], "provider_name": HOSTILE, "proof": HOSTILE, "id": HOSTILE}],
+        registries=[{**account()["registries"][0], "client_id": HOSTILE, "name": HOSTILE, "knows": [HOSTILE]}],
+    ),
+    "message.html": {
+        "title": HOSTILE,
+        "sentence": HOSTILE,
+        "steps": (HOSTILE,),
+        "link": {"label": HOSTILE, "url": f"/{HOSTILE}"},
+    },
+    "email_confirm.html": {"token": HOSTILE},
+    "device.html": {"user_code": HOSTILE, "problem": HOSTILE},
+    "device_confirm.html": {
+        **DEVICE,
+        "client_name": HOSTILE,
+        "user_code": HOSTILE,
+        "wants": [HOSTILE],
+        "wants": (HOSTILE,),
+        "person": {"name": HOSTILE},
+    },
+    "consent.html": {
+        "client_name": HOSTILE,
+        "client_home": HOSTILE,
+        "wants": [HOSTILE],
+        "person": {"name": HOSTILE},
+    },
+    "logout.html": {"client_name": HOSTILE, "returns": True, "fields": {HOSTILE: HOSTILE}},
+    "form_post.html": {"url": f"https://a.example/{HOSTILE}", "fields": {HOSTILE: HOSTILE}, "script": ""},
+    "probe_done.html": {"provider_name": HOSTILE, "satisfied": False, "shown": {HOSTILE: HOSTILE}},
+}
+
+
+# What these show is our own, and never what somebody else wrote.
+OUR_OWN = {"layout.html", "parts.html", "home.html", "error.html", "erase.html"}
+
+
+def test_t12_every_page_that_shows_what_others_wrote_is_tried() -> None:
+    assert {path.name for path in (HERE / "templates").iterdir()} - OUR_OWN == set(HOSTILE_CONTEXTS)
+
+
+@pytest.mark.parametrize("template", HOSTILE_CONTEXTS)
+def test_t12_a_hostile_name_is_text_everywhere(app: Flask, template: str) -> None:
+    with app.test_request_context():
+        html = render_template(template, **HOSTILE_CONTEXTS[template])
+    page = read(html)
+    assert html.count("<script>") == len(page.named("script")) == (template == "form_post.html")
+    assert "{{ 7*7 }}" in html
+    assert "49" not in html
+    attributes = {name for tag in page.tags for name in tag.attributes}
+    assert not any(name.startswith("on") or name == "style" for name in attributes)
+
+
+@pytest.mark.parametrize(
+    "template", ["choose.html", "account.html", "leave.html", "device_confirm.html", "consent.html", "logout.html"]
+)
+def test_t12_a_name_cannot_turn_the_text_around_it(app: Flask, template: str) -> None:
+    with app.test_request_context():
+        html = render_template(template, **HOSTILE_CONTEXTS[template])
+    body = html[html.index("<h1>") :]
+    for element in re.findall(r"<(h1|h2|button|a)\b[^>]*>(.*?)</\1>", body, re.DOTALL):
+        without_isolated = re.sub(r"<bdi[^>]*>.*?</bdi>|<span class=\"line\">.*?</span>", "", element[1])
+        assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in without_isolated
