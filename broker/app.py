@@ -1,7 +1,7 @@
 """The composition root: the whole broker, put together in one place. It reads as a table of contents."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,6 +24,7 @@ from broker.accounts.service import Accounts
 from broker.accounts.visit import AccountPages
 from broker.audit.service import Audit
 from broker.events.delivery import Deliveries
+from broker.events.handling import Handler
 from broker.events.mail import MAIL, MailHandler
 from broker.events.mailer import open_mailer
 from broker.events.service import Outbox
@@ -188,9 +189,9 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     pushed = PushedRequests(store, cipher, settings.tokens.pushed_request)
     pending = PendingConsents(store, cipher)
     consents = Consents(audit)
-    subjects = Subjects(database)
+    subjects = Subjects(database, settings.secrets.derived_key("sid"))
     client_keys = ClientKeys(settings.insecure_allow_private_addresses, settings.ca_bundle)
-    nonces = Nonces(settings.secrets.nonce_key())
+    nonces = Nonces(settings.secrets.derived_key("dpop-nonce"))
     key_proofs = KeyProofs(Proofs(store, nonces), nonces, clock)
     signer = Signer(keys, settings.issuer)
     marks = Marks(store, settings.tokens.access)
@@ -207,6 +208,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         subjects=subjects,
         audit=audit,
         database=database,
+        clock=clock,
     )
     registry_goal = RegistryGoal(
         clients=clients,
@@ -370,6 +372,8 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
                 guarded_get,
                 insecure_allow_private=settings.insecure_allow_private_addresses,
                 ca_bundle=settings.ca_bundle,
+                timeout=(2.0, 3.0),
+                total=5.0,
             ),
             insecure_allow_private_addresses=settings.insecure_allow_private_addresses,
         ),
@@ -403,7 +407,13 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         clock=clock,
     )
     logout_pages = logout_views.LogoutPages(
-        clients=clients, id_tokens=id_tokens, sessions=sessions, ending=ending, browser=browser, clock=clock
+        clients=clients,
+        id_tokens=id_tokens,
+        sessions=sessions,
+        ending=ending,
+        subjects=subjects,
+        browser=browser,
+        clock=clock,
     )
     for_programs = (
         oidc_views.api_blueprint(api),
@@ -424,21 +434,21 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     app.register_error_handler(PoolExhausted, _storage_away)
 
     # The world outside
-    deliveries = Deliveries(
-        database,
-        cipher,
-        {
-            MAIL: MailHandler(mailer=open_mailer(settings.mail.url, settings.mail.sender)),
-            BACKCHANNEL_LOGOUT: BackchannelLogout(
-                clients=clients,
-                subjects=subjects,
-                signer=signer,
-                insecure_allow_private=settings.insecure_allow_private_addresses,
-                ca_bundle=settings.ca_bundle,
-            ),
-            END_ACCESS: EndAccess(ending=ending, registries=access),
-        },
-    )
+    # Each kind by itself, so that slow receivers of one hold up no other.
+    handlers: Mapping[str, Handler] = {
+        END_ACCESS: EndAccess(ending=ending, registries=access),
+        MAIL: MailHandler(mailer=open_mailer(settings.mail.url, settings.mail.sender)),
+        BACKCHANNEL_LOGOUT: BackchannelLogout(
+            clients=clients,
+            subjects=subjects,
+            signer=signer,
+            insecure_allow_private=settings.insecure_allow_private_addresses,
+            ca_bundle=settings.ca_bundle,
+        ),
+    }
+    deliveries = {
+        f"outbox: {kind}": Deliveries(database, cipher, {kind: handler}).deliver for kind, handler in handlers.items()
+    }
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask documents it
@@ -458,7 +468,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         gate=gate,
         worker=Worker(
             {
-                "outbox": deliveries.deliver,
+                **deliveries,
                 "rotation": rotation.rotate_due,
                 "gone keys": rotation.destroy_gone,
                 "audit": lambda _: audit.seal(),

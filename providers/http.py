@@ -242,10 +242,7 @@ def _visit(
 ) -> Answer:
     """Return what ``exchange`` makes of a connection to the URL's host and the path to ask it for."""
     parts, host, port = _target(url, plain_allowed=insecure_allow_private)
-    try:
-        addresses = tuple(resolver(host, port))
-    except (OSError, UnicodeError) as error:
-        raise requests.ConnectionError("the host name does not resolve") from error
+    addresses = _resolved(resolver, host, port, timeout[0])
     if not addresses or not (insecure_allow_private or all(map(_is_global, addresses))):
         raise AddressRefused("the host has an address that is not globally reachable")
     deadline = time.monotonic() + total
@@ -272,6 +269,23 @@ def _visit(
         # It was hung up on, and what came until then may look whole.
         raise requests.ReadTimeout("the answer takes too long")
     return answer
+
+
+def _resolved(resolver: Resolver, host: str, port: int, seconds: float) -> tuple[str, ...]:
+    """Return the addresses of a host. Its name server is somebody else's too, and is not waited for any longer."""
+    found: list[tuple[str, ...]] = []
+
+    def ask() -> None:
+        # A name that means nothing is one without addresses.
+        with suppress(OSError, UnicodeError):
+            found.append(tuple(resolver(host, port)))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    if not found:
+        raise requests.ConnectionError("the host name does not resolve")
+    return found[0]
 
 
 _PLAIN = re.compile(r"[!-~]+")  # printable ASCII without blanks

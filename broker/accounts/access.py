@@ -29,8 +29,8 @@ class RegistryAccess(Protocol):
         """End what one client may know and do. Returns whether there was anything."""
         ...
 
-    def end_all(self, account_id: str, now: datetime) -> None:
-        """End what all clients can do while the account is away."""
+    def end_all(self, account_id: str, until: datetime) -> None:
+        """End what all clients were granted until then."""
         ...
 
     def forget(self, connection: Connection, account_id: str) -> None:

@@ -40,7 +40,10 @@ def overrides(path: Path, addresses: Addresses) -> dict[str, str]:
     moved: dict[str, object] = {"issuer": addresses.issuer, "listen__host": "127.0.0.1", "listen__port": addresses.base}
     raw = read(path)
     if CLIENT_ID in _table(raw, "clients"):
-        moved[f"clients__{CLIENT_ID}__redirect_uris"] = [f"{addresses.registry}/callback"]
+        client = f"clients__{CLIENT_ID}"
+        moved[f"{client}__redirect_uris"] = [f"{addresses.registry}/callback"]
+        moved[f"{client}__post_logout_redirect_uris"] = [f"{addresses.registry}/goodbye"]
+        moved[f"{client}__backchannel_logout_uri"] = f"{addresses.registry}/backchannel-logout"
     for kind, provider_id in PROVIDERS.items():
         if provider_id in _table(raw, "providers"):
             urls = {**_urls(kind, addresses), "ca_bundle": str(path.resolve().parent / CA_FILE)}

@@ -9,6 +9,8 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,13 +19,19 @@ from authlib.integrations.flask_client import OAuth
 from flask import Flask, Response, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 from requests import RequestException
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+from broker.demo.logout_token import read_logout_token
+from broker.registry.stepup import Challenge, satisfies
 
 COOKIE = "demo-registry"
 PASSED_THROUGH = ("acr_values", "max_age", "prompt", "claims", "provider")
 CLOCK_TOLERANCE = 120  # seconds
 ALG = "ES256"
+# Reading takes a sign-in; publishing takes more than a setting of an account, and not from this morning.
+TO_PUBLISH = Challenge(acr_values=("phrh", "phr", "https://refeds.org/profile/mfa"), max_age=300)
 
 # What acr says, in words for people (the broker's design, "What proof is worth").
 STRENGTH = {
@@ -44,8 +52,17 @@ class Refused(Exception):
         self.sentence = sentence
 
 
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """Somebody who is signed in here: the claims of the newest ID token, what userinfo said, and the tokens."""
+
+    claims: dict[str, Any]
+    userinfo: dict[str, Any]
+    token: Mapping[str, Any]
+
+
 class Registry:
-    """The relying party at ``url``, which trusts ``issuer``. What it knows of a visitor is in a signed cookie."""
+    """The relying party at ``url``, which trusts ``issuer``. It keeps visits in memory, by a key in the cookie."""
 
     def __init__(
         self, app: Flask, *, url: str, issuer: str, client_id: str, client_secret: str, ca: str | None
@@ -53,13 +70,15 @@ class Registry:
         self._url = url
         self._issuer = issuer
         self._client_id = client_id
+        self._client_secret = client_secret
+        self._visits: dict[str, Visit] = {}
         self._client = OAuth(app).register(
             "vestibule",
             client_id=client_id,
             client_secret=client_secret,
             server_metadata_url=f"{issuer}/.well-known/openid-configuration",
             client_kwargs={
-                "scope": "openid profile email",
+                "scope": "openid profile email offline_access",
                 "code_challenge_method": "S256",
                 "token_endpoint_auth_method": "client_secret_basic",
                 "default_timeout": 10,
@@ -69,20 +88,15 @@ class Registry:
 
     def home(self) -> str:
         """GET /: who is signed in, and how strong the proof is."""
-        claims = session.get("id_token")
-        strength = STRENGTH.get(claims.get("acr", ""), "Nothing was proven.") if claims else None
-        return render_template("registry.html", claims=claims, userinfo=session.get("userinfo"), strength=strength)
+        visit = self._visit()
+        if visit is None:
+            return render_template("registry.html")
+        strength = STRENGTH.get(visit.claims.get("acr", ""), "Nothing was proven.")
+        return render_template("registry.html", visit=visit, strength=strength)
 
     def login(self) -> ResponseReturnValue:
         """GET /login: send the browser to the broker."""
-        self._check_metadata()
-        # One sign-in under way at a time: Authlib keeps each in the cookie, which holds 4 KB.
-        for key in [key for key in session if key.startswith("_state_")]:
-            session.pop(key)
-        asked = {name: request.args[name] for name in PASSED_THROUGH if name in request.args}
-        session["max_age"] = asked.get("max_age")
-        sent: ResponseReturnValue = self._client.authorize_redirect(f"{self._url}/callback", **asked)
-        return sent
+        return self._ask({name: request.args[name] for name in PASSED_THROUGH if name in request.args})
 
     def callback(self) -> ResponseReturnValue:
         """GET /callback: the browser is back."""
@@ -91,34 +105,128 @@ class Registry:
             raise Refused("wrong_issuer", "This answer did not come from the broker.")
         if f"_state_vestibule_{request.args.get('state')}" not in session:  # in errors too
             raise Refused("wrong_state", "This browser did not begin that sign-in. Please begin again.")
-        token = self._client.authorize_access_token(
-            claims_options={
-                "iss": {"essential": True, "value": self._issuer},
-                "aud": {"essential": True, "value": self._client_id},
-                "sub": {"essential": True},
-            }
-        )
+        token = self._client.authorize_access_token(claims_options=self._claims_options())
         claims = token.get("userinfo")  # Authlib's name for the ID token's claims
         if claims is None:
             raise Refused("no_id_token", "The broker sent no ID token.")
         _check_max_age(claims, session.get("max_age"))
-        userinfo = self._client.userinfo(token=token)
-        if userinfo["sub"] != claims["sub"]:  # OpenID Connect Core 1.0, section 5.3.2
-            raise Refused("wrong_subject", "The broker told about somebody else.")
-        session.clear()
-        session["id_token"], session["userinfo"] = dict(claims), dict(userinfo)
+        userinfo = self._userinfo(token, claims)
+        self._forget()
+        session["visit"] = key = secrets.token_urlsafe(32)
+        self._visits[key] = Visit(claims=dict(claims), userinfo=userinfo, token=token)
         return redirect(url_for("home"))
 
     def whoami(self) -> ResponseReturnValue:
         """GET /whoami: all that is known, as JSON."""
-        if "id_token" not in session:
+        visit = self._visit()
+        if visit is None:
             return jsonify(error="not_signed_in"), 401
-        return jsonify(id_token=session["id_token"], userinfo=session["userinfo"])
+        return jsonify(id_token=visit.claims, userinfo=visit.userinfo)
+
+    def publish(self) -> ResponseReturnValue:
+        """GET /publish: something that takes more than being signed in (RFC 9470, inside one application)."""
+        visit = self._visit()
+        if visit is None:
+            return redirect(url_for("login"))
+        enough = satisfies(
+            visit.claims, acr_values=TO_PUBLISH.acr_values, max_age=TO_PUBLISH.max_age, now=datetime.now(UTC)
+        )
+        if not enough:
+            return self._ask(TO_PUBLISH.parameters(essential=True))
+        return render_template("registry.html", visit=visit, published=True)
+
+    def renew(self) -> ResponseReturnValue:
+        """POST /renew: new tokens for the refresh token. They tell of the same sign-in."""
+        visit = self._visit()
+        if visit is None or "refresh_token" not in visit.token:
+            return redirect(url_for("login"))
+        self._check_metadata()
+        try:
+            token = self._client.fetch_access_token(
+                grant_type="refresh_token", refresh_token=visit.token["refresh_token"]
+            )
+        except OAuthError:
+            self._forget()
+            raise
+        claims = self._client.parse_id_token(token, nonce=None, claims_options=self._claims_options())
+        told = ("iss", "sub", "auth_time")  # OpenID Connect Core 1.0, section 12.2
+        if claims is None or any(claims.get(name) != visit.claims.get(name) for name in told):
+            raise Refused("wrong_id_token", "The broker told about another sign-in.")
+        visit.token, visit.claims, visit.userinfo = token, dict(claims), self._userinfo(token, claims)
+        return redirect(url_for("home"))
 
     def logout(self) -> ResponseReturnValue:
-        """GET or POST /logout: forget the visitor here. The broker's own session is the visitor's to end."""
-        session.clear()
+        """POST /logout: forget the visitor here, and have the broker end its session (RP-Initiated Logout 1.0)."""
+        visit = self._forget()
+        if visit is None:
+            return redirect(url_for("home"))
+        sent: ResponseReturnValue = self._client.logout_redirect(
+            f"{self._url}/goodbye", id_token_hint=visit.token["id_token"]
+        )
+        return sent
+
+    def goodbye(self) -> ResponseReturnValue:
+        """GET /goodbye: the browser is back from there."""
+        self._client.validate_logout_response()
         return redirect(url_for("home"))
+
+    def backchannel_logout(self) -> ResponseReturnValue:
+        """POST /backchannel-logout: a session has ended at the broker (Back-Channel Logout 1.0, section 2.6)."""
+        sid = read_logout_token(
+            request.form.get("logout_token", ""),
+            keys=lambda anew: KeySet.import_key_set(self._client.fetch_jwk_set(force=anew)),
+            alg=ALG,
+            issuer=self._issuer,
+            client_id=self._client_id,
+            leeway=CLOCK_TOLERANCE,
+        )
+        for key in [key for key, visit in list(self._visits.items()) if visit.claims["sid"] == sid]:
+            self._end(key)
+        return "", 200
+
+    def _visit(self) -> Visit | None:
+        return self._visits.get(session.get("visit", ""))
+
+    def _forget(self) -> Visit | None:
+        """End the visit of this browser, and return it."""
+        visit = self._end(session.get("visit", ""))
+        session.clear()
+        return visit
+
+    def _end(self, key: str) -> Visit | None:
+        visit = self._visits.pop(key, None)
+        if visit is not None and "refresh_token" in visit.token:
+            # It outlives the session, so it is given back (RFC 7009).
+            self._client.post(
+                self._client.load_server_metadata()["revocation_endpoint"],
+                data={"token": visit.token["refresh_token"]},
+                auth=(self._client_id, self._client_secret),
+                withhold_token=True,
+            )
+        return visit
+
+    def _ask(self, asked: Mapping[str, str]) -> ResponseReturnValue:
+        """Send the browser to the broker."""
+        self._check_metadata()
+        # One sign-in under way at a time: Authlib keeps each in the cookie, which holds 4 KB.
+        for key in [key for key in session if key.startswith("_state_")]:
+            session.pop(key)
+        session["max_age"] = asked.get("max_age")
+        sent: ResponseReturnValue = self._client.authorize_redirect(f"{self._url}/callback", **asked)
+        return sent
+
+    def _claims_options(self) -> dict[str, dict[str, object]]:
+        return {
+            "iss": {"essential": True, "value": self._issuer},
+            "aud": {"essential": True, "value": self._client_id},
+            "sub": {"essential": True},
+        }
+
+    def _userinfo(self, token: Mapping[str, Any], claims: Mapping[str, Any]) -> dict[str, Any]:
+        userinfo: Mapping[str, Any] = self._client.userinfo(token=token)
+        if userinfo["sub"] != claims["sub"]:  # OpenID Connect Core 1.0, section 5.3.2
+            raise Refused("wrong_subject", "The broker told about somebody else.")
+        return dict(userinfo)
 
     def _check_metadata(self) -> None:
         found = self._client.load_server_metadata()
@@ -137,12 +245,17 @@ def create_registry(*, url: str, issuer: str, client_id: str, client_secret: str
     app.add_url_rule("/login", view_func=registry.login)
     app.add_url_rule("/callback", view_func=registry.callback)
     app.add_url_rule("/whoami", view_func=registry.whoami)
-    app.add_url_rule("/logout", view_func=registry.logout, methods=["GET", "POST"])
+    app.add_url_rule("/publish", view_func=registry.publish)
+    app.add_url_rule("/renew", view_func=registry.renew, methods=["POST"])
+    app.add_url_rule("/logout", view_func=registry.logout, methods=["POST"])
+    app.add_url_rule("/goodbye", view_func=registry.goodbye)
+    app.add_url_rule("/backchannel-logout", view_func=registry.backchannel_logout, methods=["POST"])
     app.register_error_handler(OAuthError, lambda error: _page(error.error, error.description))
     app.register_error_handler(Refused, lambda error: _page(error.code, error.sentence))
-    app.register_error_handler(JoseError, lambda error: _page(error.error, "The broker's ID token is not valid."))
+    app.register_error_handler(JoseError, lambda error: _page(error.error, "The broker's token is not valid."))
     app.register_error_handler(RequestException, lambda _: _page("unreachable", "The broker does not answer.", 502))
-    app.after_request(_private)
+    # A browser holds what follows a form to its page's form-action, and signing out leads to the broker.
+    app.after_request(lambda response: _private(response, issuer))
     return app
 
 
@@ -150,10 +263,10 @@ def _page(code: str, sentence: str, status: int = 400) -> ResponseReturnValue:
     return render_template("registry.html", error=code, sentence=sentence), status
 
 
-def _private(response: Response) -> Response:
+def _private(response: Response, issuer: str) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        f"default-src 'none'; style-src 'self'; form-action 'self' {issuer}; frame-ancestors 'none'; base-uri 'none'"
     )
     return response
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
-from broker.events.handling import BACK_OFF, Handler, Item, NobodyThere, NotSent
+from broker.events.handling import Handler, Item, NobodyThere, NotSent
 from broker.events.model import outbox
 from broker.events.service import payload_context
 from broker.keys.cipher import FieldCipher, Undecryptable
@@ -20,12 +20,18 @@ from broker.storage.database import Database
 _LEASE = timedelta(minutes=10)
 # Then other chores have their turn, and ``now`` is read anew: slow receivers are not to delay the one or age the other.
 _PASS_SECONDS = 10.0
+# A receiver that took longer, or failed, is left alone for a while before the next of its items.
+_SLOW_SECONDS = 1.0
+_REST = timedelta(seconds=30)
 
 _log = logging.getLogger(__name__)
 
 
 class Deliveries:
-    """Hands over what waits, by kind. Any number of workers may do it at a time; each item goes to one of them."""
+    """Hands over what waits of the kinds that ``handlers`` know; other kinds wait for who knows them.
+
+    Any number of workers may do it at a time; each item goes to one of them.
+    """
 
     def __init__(self, database: Database, cipher: FieldCipher, handlers: Mapping[str, Handler]) -> None:
         self._database = database
@@ -57,8 +63,8 @@ class Deliveries:
         """Return the item that is due the longest, held by its lease, or none."""
         due = (
             select(outbox.c.id)
-            .where(outbox.c.due_at <= now)
-            .order_by(outbox.c.due_at, outbox.c.created_at)
+            .where(outbox.c.due_at <= now, outbox.c.kind.in_(self._handlers))
+            .order_by(outbox.c.due_at, outbox.c.attempts, outbox.c.created_at)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
@@ -71,10 +77,8 @@ class Deliveries:
             ).one_or_none()
 
     def _attempt(self, row: Row[Any], now: datetime) -> bool:
-        handler = self._handlers.get(row.kind)
+        handler, started = self._handlers[row.kind], monotonic()
         try:
-            if handler is None:
-                raise NotSent("no_handler")
             handler.deliver(self._open(row), now)
         except (NotSent, Undecryptable) as error:
             _log.warning("%s %s not sent, attempt %d: %s", row.kind, row.id, row.attempts, error)
@@ -82,21 +86,28 @@ class Deliveries:
             return False
         with self._database.begin() as connection:
             connection.execute(delete(outbox).where(outbox.c.id == row.id))
+            if monotonic() - started > _SLOW_SECONDS:
+                self._rest(connection, row, now, now + _REST)
         _log.info("%s %s sent, attempt %d", row.kind, row.id, row.attempts)
         return True
 
-    def _postpone(self, row: Row[Any], handler: Handler | None, error: Exception, now: datetime) -> None:
-        back_off = BACK_OFF if handler is None else handler.back_off
-        due_at = now + back_off[min(row.attempts, len(back_off)) - 1]
+    def _postpone(self, row: Row[Any], handler: Handler, error: Exception, now: datetime) -> None:
+        due_at = now + handler.back_off[min(row.attempts, len(handler.back_off)) - 1]
         with self._database.begin() as connection:
             connection.execute(update(outbox).where(outbox.c.id == row.id).values(due_at=due_at, last_error=str(error)))
-            if isinstance(error, NobodyThere) and row.subject is not None:
-                # One receiver that is down must not hold up all others, once for each item that waits for it.
-                connection.execute(
-                    update(outbox)
-                    .where(outbox.c.kind == row.kind, outbox.c.subject == row.subject, outbox.c.due_at <= now)
-                    .values(due_at=due_at, last_error=str(error))
-                )
+            if isinstance(error, NobodyThere):
+                self._rest(connection, row, now, due_at, last_error=str(error))
+            else:
+                self._rest(connection, row, now, min(due_at, now + _REST))
+
+    def _rest(self, connection: Connection, row: Row[Any], now: datetime, until: datetime, **also: str) -> None:
+        """Put off what else waits for the same receiver: it must not hold up all others, once for each item."""
+        if row.subject is not None:
+            connection.execute(
+                update(outbox)
+                .where(outbox.c.kind == row.kind, outbox.c.subject == row.subject, outbox.c.due_at <= now)
+                .values(due_at=until, **also)
+            )
 
     def _open(self, row: Row[Any]) -> Item:
         payload = json.loads(self._cipher.open(row.payload_sealed, payload_context(row.id)))

@@ -1,5 +1,6 @@
 """What registries may do in somebody's name, as the account pages show and end it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from sqlalchemy import Connection
 
 from broker.accounts.access import Registry
 from broker.audit.service import Audit
-from broker.oidc.clients import Clients
+from broker.oidc.clients import Clients, is_client_id
 from broker.oidc.consent.service import Consents
 from broker.oidc.consent.words import words_for
 from broker.oidc.subjects import Subjects
@@ -27,6 +28,7 @@ class Access:
     subjects: Subjects
     audit: Audit
     database: Database
+    clock: Callable[[], datetime]
 
     def of_account(self, account_id: str, now: datetime) -> list[Registry]:
         """Return the clients that the account has consented to, or that have access while it is away."""
@@ -48,20 +50,32 @@ class Access:
 
     def withdraw(self, account_id: str, client_id: str, now: datetime) -> bool:
         """End what one client may know and do. Returns whether there was anything."""
+        if not is_client_id(client_id):
+            return False
+        # Before, for what is being issued meanwhile, and once more after.
         self.marks.end_client(account_id, client_id, now)
         with self.database.begin() as connection:
             consented = self.consents.withdraw(connection, account_id, client_id, now)
-            offline = self.refresh_tokens.end_all(connection, account_id, client_id)
-            if offline:
+            ended = self.refresh_tokens.end_all(connection, account_id, client_id)
+            if ended:
                 self._record(connection, account_id, client_id, now)
-        return consented or offline
+        # After what could be refreshed: what came of it in between is of a grant that ended.
+        for grant in ended:
+            self.marks.end_grant(grant)
+        self.marks.end_client(account_id, client_id, self.clock())
+        return consented or bool(ended)
 
-    def end_all(self, account_id: str, now: datetime) -> None:
-        """End what all clients can do while the account is away. Consents stay."""
-        self.marks.end_account(account_id, now)
+    def end_all(self, account_id: str, until: datetime) -> None:
+        """End what all clients were granted until then. Consents stay."""
+        # First, so that a family that is being started finds it (``Redeemer``).
+        self.marks.end_account(account_id, until)
         with self.database.begin() as connection:
-            if self.refresh_tokens.end_all(connection, account_id):
-                self._record(connection, account_id, None, now)
+            ended = self.refresh_tokens.end_all(connection, account_id, started_until=until)
+            if ended:
+                self._record(connection, account_id, None, self.clock())
+        # What was refreshed since then is of a grant that ended.
+        for grant in ended:
+            self.marks.end_grant(grant)
 
     def forget(self, connection: Connection, account_id: str) -> None:
         """Forget the account in the caller's transaction: it is being erased."""

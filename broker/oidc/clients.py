@@ -224,9 +224,19 @@ class Clients:
         removed = connection.execute(delete(clients).where(clients.c.client_id == client_id))
         if removed.rowcount != 1:
             raise LookupError(f"the database has no client {client_id!r}")
+        self.forget_grants(connection, client_id)
+        audit.record(connection, action="client.removed", client_id=client_id, now=now)
+
+    def forget_grants(self, connection: Connection, client_id: str) -> None:
+        """Forget what anybody granted a client, and end its refresh tokens."""
         for granted in (refresh_families, consents):
             connection.execute(delete(granted).where(granted.c.client_id == client_id))
-        audit.record(connection, action="client.removed", client_id=client_id, now=now)
+
+    def vouched_names(self, connection: Connection) -> frozenset[str]:
+        """Return the names of the clients that operators added, in one case: nobody else may go by them."""
+        rows = connection.execute(select(clients.c.name).where(clients.c.management_sha256.is_(None))).scalars()
+        names = (*rows, *(client.name for client in self._configured.values()))
+        return frozenset(name.casefold().strip() for name in names)
 
     def set_status(self, connection: Connection, client_id: str, status: str, audit: Audit, now: datetime) -> None:
         """Set ``active`` or ``disabled``. Raises ``LookupError`` when the database has no such client."""
@@ -278,6 +288,11 @@ def from_metadata(client_id: str, metadata: ClientMetadata, *, secret_sha256: st
             max_age=None if metadata.max_age is None else timedelta(seconds=metadata.max_age),
         ),
     )
+
+
+def is_client_id(text: str) -> bool:
+    """Return whether there could be a client of this id (RFC 6749 appendix A.1)."""
+    return _CLIENT_ID.fullmatch(text) is not None
 
 
 def origin(uri: str) -> str:

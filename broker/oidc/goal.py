@@ -149,16 +149,17 @@ class RegistryGoal:
             return Landing(
                 location=f"/consent/{handle}",
                 put=[opened.entry, pending],
+                take=opened.takes,
                 delete=opened.replaces,
                 index=opened.index,
                 ends=opened.ends,
                 session_token=opened.token,
             )
-        answer = self.answer(request, opened.session, signed_in.now)
+        answer = self.answer(request, opened.session, signed_in.now, sector=sector)
         return Landing(
             location=answer.destination.url,
             fields=answer.destination.fields,
-            take=answer.take,
+            take=[*opened.takes, *answer.take],
             put=[opened.entry, *answer.put],
             delete=opened.replaces,
             index=[*opened.index, *answer.index],
@@ -176,8 +177,8 @@ class RegistryGoal:
             return False
         return not self._consents.covers(connection, account_id, request.client_id, request.consent_scopes)
 
-    def answer(self, request: AuthorizationRequest, session: Session, now: datetime) -> Answer:
-        """Return the way back with a new code, and what the store must do for it."""
+    def answer(self, request: AuthorizationRequest, session: Session, now: datetime, *, sector: str | None) -> Answer:
+        """Return the way back with a new code, and what the store must do for it. ``sector``: the client's."""
         handle = new_code()
         code = Code(
             redirect_uri=request.redirect_uri,
@@ -198,6 +199,7 @@ class RegistryGoal:
                 id_token_claims=request.id_token_claims,
                 userinfo_claims=request.userinfo_claims,
                 jkt=request.jkt,
+                sector=sector,
             ),
         )
         entry = self._codes.entry(handle, code)

@@ -12,7 +12,8 @@ SCOPE_OF_CLAIM = {"name": "profile", "email": "email", "email_verified": "email"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """``id`` names it in marks and families; ``sid`` is the session it came from, ``jkt`` the key it is bound to.
+    """``id`` names it in marks and families; ``sid`` is the session it came from, ``jkt`` the key it is bound to,
+    ``sector`` the client's when it was granted.
 
     ``id_token_claims`` and ``userinfo_claims`` are the person's claims asked for by name, ``resources`` the
     audiences allowed (RFC 8707).
@@ -33,6 +34,7 @@ class Grant:
     id_token_claims: tuple[str, ...] = ()
     userinfo_claims: tuple[str, ...] = ()
     jkt: str | None = None
+    sector: str | None = None
 
     @property
     def consent_scopes(self) -> tuple[str, ...]:

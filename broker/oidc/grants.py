@@ -35,7 +35,7 @@ class FormRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
         super().__init__(method=request.method, uri=uri, headers=request.headers)
         self._form = request.form.to_dict()
         self.payload = BasicOAuth2Payload(self._form)
-        self.resources = tuple(dict.fromkeys(request.form.getlist("resource")))
+        self.resources = tuple(dict.fromkeys(filter(None, request.form.getlist("resource"))))
         self.jkt: str | None = None
 
     @property

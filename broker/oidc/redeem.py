@@ -35,7 +35,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a token request asks beside its grant: none and nothing leave it as it was granted."""
+    """What a token request asks beside its grant: none and nothing leave it as it was granted.
+
+    ``scope`` counts at a refresh (RFC 6749 section 6) and where a client acts for itself, and nowhere else.
+    """
 
     scope: tuple[str, ...] | None = None
     resources: tuple[str, ...] = ()
@@ -94,19 +97,30 @@ class Redeemer:
     def of_grant(self, client: Client, grant: Grant, asked: Asked, purpose: Purpose) -> Mapping[str, object]:
         """Return the token response for what was just granted, with a refresh token where that was granted too."""
         now = self._clock()
+        asked = replace(asked, scope=None)
         _check_key(grant, asked.jkt)
         _check_resources(grant, asked)
         person, verdict = self._judge(client, grant, purpose, now)
-        response = self._tokens(client, grant, asked, person, verdict, now)
+        token, response = self._tokens(client, grant, asked, person, verdict, now)
         if OFFLINE in grant.scope and client.check_grant_type("refresh_token"):
             # A public client proves nothing but the key; a confidential one proves who it is (RFC 9449 section 5).
             kept = replace(grant, nonce=None, jkt=None if client.confidential else asked.jkt)
             with self._database.begin() as connection:
                 response["refresh_token"] = self._refresh_tokens.start(connection, kept, now)
-            if self._marks.grant_ended(grant.id):
-                # Somebody came with the same code meanwhile, and found no family to end yet.
-                self._end(grant.id, client, "code_reused")
+            self._end_unless_it_stands(client, grant, token, purpose, now)
         return response
+
+    def _end_unless_it_stands(
+        self, client: Client, grant: Grant, token: AccessToken, purpose: Purpose, now: datetime
+    ) -> None:
+        """End a family that was started while what it rests on was being ended: then nobody found it to end."""
+        if self._marks.ended(token):
+            self._end(grant.id, client, "ended_meanwhile")
+            return
+        try:
+            self._judge(client, grant, purpose, now)
+        except InvalidGrantError:
+            self._end(grant.id, client, "ended_meanwhile")
 
     def find(self, text: str, client: Client) -> Family | None:
         """Return the family of a client's refresh token if that is the current one; a reused one ends its family."""
@@ -129,7 +143,7 @@ class Redeemer:
         _check_resources(grant, asked)
         person, verdict = self._judge(client, grant, Purpose.REFRESH, now)
         # The session may be over; whoever was granted offline access keeps it.
-        response = self._tokens(client, grant, asked, person, verdict, now, session_bound=False)
+        _, response = self._tokens(client, grant, asked, person, verdict, now, session_bound=False)
         if client.confidential and asked.jkt is not None:
             response["refresh_token"] = text
             return response
@@ -179,8 +193,12 @@ class Redeemer:
 
     def _end(self, grant_id: str, client: Client, reason: str) -> None:
         self._marks.end_grant(grant_id)
-        with self._database.begin() as connection:
-            if self._refresh_tokens.end(connection, grant_id):
+        with self._database.read() as connection:
+            has_family = self._refresh_tokens.has(connection, grant_id)
+        # Made-up codes, of which anybody has any number, cost no write.
+        if has_family:
+            with self._database.begin() as connection:
+                self._refresh_tokens.end(connection, grant_id)
                 self._audit.record(
                     connection,
                     action="grant.ended",
@@ -192,7 +210,8 @@ class Redeemer:
 
     def _judge(self, client: Client, grant: Grant, purpose: Purpose, now: datetime) -> tuple[Profile, Verdict]:
         """Return person and verdict. Raises ``InvalidGrantError`` unless account, identity, way in and proof hold."""
-        if grant.provider_id in self._providers and client.allows(grant.provider_id):
+        # A client that moved to another sector may not learn there who it knew elsewhere.
+        if grant.provider_id in self._providers and client.allows(grant.provider_id) and client.sector == grant.sector:
             # Ages were judged when the request was answered, just now; at a refresh the client's limit counts again.
             rule = client.rule if purpose is Purpose.REFRESH else replace(client.rule, max_age=None)
             demand = Demand(asked_at=now, acr=grant.essential_acr)
@@ -218,7 +237,7 @@ class Redeemer:
         now: datetime,
         *,
         session_bound: bool = True,
-    ) -> dict[str, object]:
+    ) -> tuple[AccessToken, dict[str, object]]:
         sub = self._subjects.of(client, grant.account_id)
         authenticated = authentication_claims(verdict, grant.authentication, grant.requested_acr)
         issued_at = int(now.timestamp())
@@ -232,7 +251,7 @@ class Redeemer:
             identity_id=grant.identity_id,
             provider_id=grant.provider_id,
             sub=sub,
-            scope=asked.scope if asked.scope is not None else grant.scope,
+            scope=tuple(each for each in asked.scope or grant.scope if each in grant.scope),
             userinfo_claims=grant.userinfo_claims,
             audience=asked.resources or grant.resources,
             acr=acr if isinstance(acr, str) else None,
@@ -243,19 +262,19 @@ class Redeemer:
         )
         response = self._described(client, token, now)
         if "openid" not in token.scope:
-            return response
+            return token, response
         claims: dict[str, object] = {
             **_released(person, (), (*client.id_token_claims, *grant.id_token_claims)),
             **authenticated,
             "sub": sub,
-            "sid": grant.sid,
+            "sid": self._subjects.sid(client, grant.sid),
         }
         if grant.nonce is not None:
             claims["nonce"] = grant.nonce
         response["id_token"] = self._id_tokens.sign(
             claims, client_id=client.client_id, algorithm=client.id_token_signed_response_alg, now=now
         )
-        return response
+        return token, response
 
     def _described(self, client: Client, token: AccessToken, now: datetime) -> dict[str, object]:
         if client.access_token_format == "jwt":  # noqa: S105 - a format, not a password

@@ -1,5 +1,6 @@
 """Who an account is to a client: ``sub``, the same for all, or for one sector only (OpenID Connect Core section 8)."""
 
+import hmac
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, insert, select
@@ -12,8 +13,16 @@ from broker.storage.database import Database, exclusive
 class Subjects:
     """Pairwise subjects are random and kept, so that no key that changes could change them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, key: bytes) -> None:
+        """``key`` is secret, and the same on all our servers."""
         self._database = database
+        self._key = key
+
+    def sid(self, client: Client, sid: str) -> str:
+        """Return what a session is called at a client: in each sector something else, as ``sub`` is."""
+        if client.sector is None:
+            return sid
+        return hmac.digest(self._key, f"{client.sector} {sid}".encode(), "sha256").hex()
 
     def of(self, client: Client, account_id: str) -> str:
         """Return the ``sub`` of an account at a client: no statement for a public one."""

@@ -110,9 +110,9 @@ class SecretSettings(Section):
         """Return the key of the audit chain."""
         return decode_key(self.audit)
 
-    def nonce_key(self) -> bytes:
-        """Return the key of the nonces of DPoP proofs, made from that of the cookies."""
-        return hmac.digest(self.cookies_key(), b"dpop-nonce", "sha256")
+    def derived_key(self, purpose: str) -> bytes:
+        """Return a key for what lives no longer than a session, made from that of the cookies."""
+        return hmac.digest(self.cookies_key(), purpose.encode(), "sha256")
 
     def cookies_key(self) -> bytes:
         """Return the key that signs cookies and forms."""

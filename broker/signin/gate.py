@@ -224,6 +224,9 @@ class Gate:
 
     def _remember(self, refused: Refused, now: datetime) -> None:
         self._transactions.refuse(refused.transaction, refused.reason, now)
+        if refused.verdict is None:
+            # Nobody was identified: anybody can bring that about as often as they like, and the log has it.
+            return
         with self._database.begin() as connection:
             self._audit.record(
                 connection,

@@ -17,7 +17,8 @@ from claims.profile import Profile
 class Opened:
     """A session that exists once its entry and index are in the store.
 
-    ``ends`` is the session of somebody else that the browser had before.
+    ``takes`` must be there by then: a session goes on once. ``ends`` is the session of somebody else that the browser
+    had before.
     """
 
     account: Resolved
@@ -26,6 +27,7 @@ class Opened:
     entry: Entry
     index: Sequence[tuple[str, str, int]]
     replaces: Sequence[str]
+    takes: Sequence[str]
     ends: Session | None
 
 
@@ -79,6 +81,7 @@ class Opening:
             entry=entry,
             index=[index, *clients],
             replaces=self._sessions.replaced(signed_in.cookie),
+            takes=self._sessions.replaced(signed_in.cookie) if goes_on else (),
             ends=None if goes_on else previous,
         )
 

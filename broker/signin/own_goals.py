@@ -43,6 +43,7 @@ class AccountGoal:
         return Landing(
             location=ACCOUNT_PATH,
             put=[opened.entry],
+            take=opened.takes,
             delete=opened.replaces,
             index=opened.index,
             ends=opened.ends,

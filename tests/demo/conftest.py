@@ -115,6 +115,11 @@ class Visitor:
         """Press "Sign in" at the registry, and go on as ``persona`` until a page shows."""
         return self.follow(self.get(f"{self.demo.addresses.registry}/login", **parameters), persona)
 
+    def press(self, button: str) -> requests.Response:
+        """Press a button of the registry's page, and go on until a page shows."""
+        url = f"{self.demo.addresses.registry}/{button}"
+        return self.follow(self.http.post(url, allow_redirects=False, timeout=TIMEOUT), None)
+
     def follow(self, response: requests.Response, persona: str | None) -> requests.Response:
         """Follow redirects as a browser would, through the provider as ``persona``."""
         for _ in range(12):

@@ -83,18 +83,56 @@ def test_without_a_provider_the_broker_lets_the_visitor_choose(demo: Demo) -> No
         assert name in chooser.text
 
 
-def test_a_session_at_the_broker_signs_in_again_and_signing_out_forgets(demo: Demo) -> None:
+def test_a_session_at_the_broker_signs_in_again_until_signing_out_ends_it(demo: Demo) -> None:
     visitor = demo.visitor()
     visitor.login("entra-mfa", provider="entra")
     before = visitor.whoami()
     assert before is not None
-    visitor.get(f"{demo.addresses.registry}/logout")
-    assert visitor.whoami() is None
     assert visitor.login(None, prompt="none").ok
     after = visitor.whoami()
     assert after is not None
     assert after["id_token"]["sub"] == before["id_token"]["sub"]
     assert after["id_token"]["auth_time"] == before["id_token"]["auth_time"]
+
+    assert visitor.press("logout").url == f"{demo.addresses.registry}/"
+    assert visitor.whoami() is None
+    assert "login_required" in visitor.login(None, prompt="none").text
+
+
+def test_the_registry_asks_for_more_and_renews_its_tokens(demo: Demo) -> None:
+    visitor = demo.visitor()
+    visitor.login("entra-stale", provider="entra")
+    before = visitor.whoami()
+    assert before is not None
+    chooser = visitor.follow(visitor.get(f"{demo.addresses.registry}/publish"), None)
+    link = re.search(r'href="(/signin/[^"]+/entra)"', chooser.text)
+    assert link is not None
+    assert visitor.follow(visitor.get(demo.addresses.issuer + link[1]), "entra-stale").ok
+    assert "Published" in visitor.get(f"{demo.addresses.registry}/publish").text
+    strong = visitor.whoami()
+    assert strong is not None
+    assert strong["id_token"]["auth_time"] > before["id_token"]["auth_time"]  # type: ignore[operator]  # JSON
+
+    assert visitor.press("renew").ok
+    renewed = visitor.whoami()
+    assert renewed is not None
+    assert renewed["id_token"]["auth_time"] == strong["id_token"]["auth_time"]
+    assert "nonce" not in renewed["id_token"]
+
+
+def test_the_registry_hears_of_a_session_that_ended_at_the_broker(demo: Demo) -> None:
+    visitor = demo.visitor()
+    visitor.login("entra-mfa", provider="entra")
+    page = visitor.get(f"{demo.addresses.issuer}/logout")
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+    assert token is not None
+    form = {"csrf_token": token[1]}
+    ended = visitor.http.post(f"{demo.addresses.issuer}/logout/confirm", data=form, timeout=TIMEOUT)
+    assert ended.ok
+    end = time.monotonic() + READY_SECONDS
+    while visitor.whoami() is not None:
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_the_cookies_of_registry_and_broker_do_not_meet(demo: Demo) -> None:

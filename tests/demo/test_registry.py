@@ -3,6 +3,7 @@
 The broker here is a small one of the tests' own, so that it can misbehave.
 """
 
+import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,8 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from broker.demo.registry import create_registry
+from broker.demo.logout_token import EVENT
+from broker.demo.registry import TO_PUBLISH, create_registry
 
 CLIENT_ID = "demo-registry"
 URL = "http://localhost:1"
@@ -37,6 +39,7 @@ class Misbehaving:
         }
         self.metadata: dict[str, Any] = {}
         self.sends_id_token = True
+        self.refresh_token: str | None = "rt"
         self.token_error: str | None = None
         self.keys: dict[str, ECKey | RSAKey] = {
             "ES256": ECKey.generate_key("P-256", {"kid": "ec"}),
@@ -45,10 +48,12 @@ class Misbehaving:
         self.alg = "ES256"
         self.nonce = ""
         self.seen: list[Mapping[str, str]] = []
+        self.revoked: list[str] = []
         self.app = Flask("misbehaving")
         self.app.add_url_rule("/.well-known/openid-configuration", view_func=self._discovery)
         self.app.add_url_rule("/jwks", view_func=self._jwks)
         self.app.add_url_rule("/token", view_func=self._token, methods=["POST"])
+        self.app.add_url_rule("/revoke", view_func=self._revoke, methods=["POST"])
         self.app.add_url_rule("/userinfo", view_func=lambda: jsonify(self.userinfo), endpoint="userinfo")
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True)
         self.issuer = f"http://localhost:{self._server.port}"
@@ -67,6 +72,8 @@ class Misbehaving:
             "token_endpoint": f"{self.issuer}/token",
             "userinfo_endpoint": f"{self.issuer}/userinfo",
             "jwks_uri": f"{self.issuer}/jwks",
+            "end_session_endpoint": f"{self.issuer}/logout",
+            "revocation_endpoint": f"{self.issuer}/revoke",
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
         }
         return jsonify(honest | self.metadata)
@@ -79,6 +86,8 @@ class Misbehaving:
         if self.token_error is not None:
             return jsonify(error=self.token_error), 400
         body: dict[str, Any] = {"access_token": "at", "token_type": "Bearer", "expires_in": 600}
+        if self.refresh_token is not None:
+            body["refresh_token"] = self.refresh_token
         if self.sends_id_token:
             now = int(time.time())
             honest = {
@@ -87,12 +96,28 @@ class Misbehaving:
                 "sub": "ada",
                 "iat": now,
                 "exp": now + 60,
-                "nonce": self.nonce,
+                "sid": "s1",
+                **({"nonce": self.nonce} if request.form["grant_type"] == "authorization_code" else {}),
             }
             claims = {name: value for name, value in (honest | self.claims).items() if value is not None}
-            key = self.keys[self.alg]
-            body["id_token"] = jwt.encode({"alg": self.alg, "kid": key.kid}, claims, key, algorithms=[self.alg])
+            body["id_token"] = self.signed(claims)
         return jsonify(body)
+
+    def _revoke(self) -> Any:
+        self.revoked.append(request.form["token"])
+        return jsonify({})
+
+    def signed(self, claims: Mapping[str, Any], **header: str) -> str:
+        """Return a JWT under the broker's key."""
+        key = self.keys[self.alg]
+        return jwt.encode({"alg": self.alg, "kid": key.kid, **header}, dict(claims), key, algorithms=[self.alg])
+
+    def logout_token(self, typ: str = "logout+jwt", **changes: Any) -> str:
+        """Return a logout token for the session, changed."""
+        now = int(time.time())
+        honest = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 120, "jti": "j", "sid": "s1"}
+        claims = {**honest, "events": {EVENT: {}}, **changes}
+        return self.signed({name: value for name, value in claims.items() if value is not None}, typ=typ)
 
 
 @pytest.fixture
@@ -133,7 +158,7 @@ def test_it_asks_as_it_should(browser: FlaskClient, broker: Misbehaving) -> None
     assert asked["response_type"] == "code"
     assert asked["code_challenge_method"] == "S256"
     assert asked["redirect_uri"] == f"{URL}/callback"
-    assert asked["scope"] == "openid profile email"
+    assert asked["scope"] == "openid profile email offline_access"
     passed = ("prompt", "max_age", "acr_values", "claims", "provider")
     assert [asked[name] for name in passed] == ["login", "60", "phr", "{}", "github"]
     assert "evil" not in asked
@@ -170,11 +195,133 @@ def test_it_shows_that_an_address_is_not_verified(browser: FlaskClient, broker: 
     assert "nobody has verified" in browser.get("/").text
 
 
-def test_signing_out_forgets(browser: FlaskClient, broker: Misbehaving) -> None:
-    come_back(browser, broker, login(browser, broker))
-    assert browser.post("/logout").status_code == 302
+def signed_in(browser: FlaskClient, broker: Misbehaving) -> None:
+    assert come_back(browser, broker, login(browser, broker)).status_code == 302
+
+
+def test_signing_out_forgets_here_and_leads_to_the_broker_and_back(browser: FlaskClient, broker: Misbehaving) -> None:
+    signed_in(browser, broker)
+    sent = browser.post("/logout")
     assert browser.get("/whoami").status_code == 401
+    assert broker.revoked == ["rt"]
+    assert sent.headers["Location"].startswith(f"{broker.issuer}/logout?")
+    asked = parse_qs(urlsplit(sent.headers["Location"]).query)
+    assert asked["post_logout_redirect_uri"] == [f"{URL}/goodbye"]
+    assert asked["id_token_hint"][0].count(".") == 2
+    assert browser.get("/goodbye", query_string={"state": asked["state"][0]}).headers["Location"] == "/"
+    assert browser.get("/goodbye", query_string={"state": asked["state"][0]}).status_code == 400
     assert "Sign in" in browser.get("/").text
+    assert browser.post("/logout").headers["Location"] == "/"
+
+
+def test_publishing_takes_a_strong_and_recent_sign_in(browser: FlaskClient, broker: Misbehaving) -> None:
+    assert browser.get("/publish").headers["Location"] == "/login"
+    broker.claims |= {"acr": TO_PUBLISH.acr_values[-1], "auth_time": int(time.time()) - 600}
+    signed_in(browser, broker)
+    sent = browser.get("/publish")
+    asked = {name: value for name, (value,) in parse_qs(urlsplit(sent.headers["Location"]).query).items()}
+    assert asked["max_age"] == "300"
+    assert json.loads(asked["claims"])["id_token"]["acr"] == {"essential": True, "values": list(TO_PUBLISH.acr_values)}
+    broker.nonce = asked["nonce"]
+    broker.claims["auth_time"] = int(time.time())
+    assert come_back(browser, broker, asked).status_code == 302
+    assert "Published" in browser.get("/publish").text
+
+
+def test_renewed_tokens_replace_the_old_ones(browser: FlaskClient, broker: Misbehaving) -> None:
+    signed_in(browser, broker)
+    broker.refresh_token = "rt2"
+    broker.userinfo["name"] = "Ada, renamed"
+    assert browser.post("/renew").headers["Location"] == "/"
+    assert broker.seen[-1]["grant_type"] == "refresh_token"
+    assert broker.seen[-1]["refresh_token"] == "rt"
+    assert "Ada, renamed" in browser.get("/").text
+    assert "nonce" not in browser.get("/whoami").get_json()["id_token"]
+    browser.post("/logout")
+    assert broker.revoked == ["rt2"]
+
+
+@pytest.mark.parametrize("claims", [{"sub": "eve"}, {"iss": "https://evil.example"}, {"auth_time": 1}])
+def test_renewed_tokens_that_tell_of_another_sign_in_are_refused(
+    browser: FlaskClient, broker: Misbehaving, claims: dict[str, Any]
+) -> None:
+    signed_in(browser, broker)
+    before = browser.get("/whoami").get_json()
+    broker.claims |= claims
+    assert browser.post("/renew").status_code == 400
+    assert browser.get("/whoami").get_json() == before
+
+
+def test_without_a_refresh_token_the_tokens_are_not_renewed(browser: FlaskClient, broker: Misbehaving) -> None:
+    assert browser.post("/renew").headers["Location"] == "/login"
+    broker.refresh_token = None
+    signed_in(browser, broker)
+    assert "Renew" not in browser.get("/").text
+    assert browser.post("/renew").headers["Location"] == "/login"
+    browser.post("/logout")
+    assert broker.revoked == []
+
+
+def test_renewed_tokens_without_an_id_token_are_refused(browser: FlaskClient, broker: Misbehaving) -> None:
+    signed_in(browser, broker)
+    broker.sends_id_token = False
+    assert "wrong_id_token" in browser.post("/renew").text
+
+
+def test_who_cannot_renew_is_signed_out(browser: FlaskClient, broker: Misbehaving) -> None:
+    signed_in(browser, broker)
+    broker.token_error = "invalid_grant"
+    assert "invalid_grant" in browser.post("/renew").text
+    assert browser.get("/whoami").status_code == 401
+
+
+def tell(browser: FlaskClient, token: str) -> int:
+    return browser.post("/backchannel-logout", data={"logout_token": token}).status_code
+
+
+def test_a_session_that_ended_at_the_broker_ends_here(
+    registry: Flask, browser: FlaskClient, broker: Misbehaving
+) -> None:
+    signed_in(browser, broker)
+    assert tell(registry.test_client(), broker.logout_token(sid="another")) == 200
+    assert browser.get("/whoami").status_code == 200
+    assert tell(registry.test_client(), broker.logout_token()) == 200
+    assert browser.get("/whoami").status_code == 401
+    assert broker.revoked == ["rt"]
+    assert tell(registry.test_client(), broker.logout_token()) == 200
+
+
+def test_a_logout_token_under_a_new_key_is_believed(browser: FlaskClient, broker: Misbehaving) -> None:
+    signed_in(browser, broker)
+    broker.keys["ES256"] = ECKey.generate_key("P-256", {"kid": "newer"})
+    assert tell(browser, broker.logout_token()) == 200
+    assert browser.get("/whoami").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"typ": "JWT"},
+        {"iss": "https://evil.example"},
+        {"aud": "another-registry"},
+        {"exp": 1},
+        {"iat": None},
+        {"jti": None},
+        {"sid": None},
+        {"sid": 1},
+        {"nonce": "n"},
+        {"events": None},
+        {"events": [EVENT]},
+        {"events": {"another": {}}},
+    ],
+)
+def test_what_is_not_a_logout_token_for_us_ends_nothing(
+    browser: FlaskClient, broker: Misbehaving, changes: dict[str, Any]
+) -> None:
+    signed_in(browser, broker)
+    assert tell(browser, broker.logout_token(**changes)) == 400
+    assert tell(browser, "nonsense") == 400
+    assert browser.get("/whoami").status_code == 200
 
 
 def test_an_error_of_the_broker_is_shown_with_its_code(browser: FlaskClient, broker: Misbehaving) -> None:
@@ -306,9 +453,10 @@ def test_a_broker_that_does_not_answer_is_told(browser: FlaskClient, broker: Mis
     assert "unreachable" in page.text
 
 
-def test_its_pages_run_no_script_and_are_not_kept(browser: FlaskClient) -> None:
+def test_its_pages_run_no_script_and_are_not_kept(browser: FlaskClient, broker: Misbehaving) -> None:
     page = browser.get("/")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert f"form-action 'self' {broker.issuer};" in page.headers["Content-Security-Policy"], "signing out leads there"
     assert page.headers["Cache-Control"] == "no-store"
     assert "<script" not in page.text
     assert "style=" not in page.text

@@ -96,12 +96,12 @@ def test_a_kind_waits_as_long_as_its_handler_says(house: House) -> None:
     assert len({each.id for each in house.first.seen}) == 1, "the same at every attempt"
 
 
-def test_a_kind_that_nobody_handles_waits_and_says_so(house: House) -> None:
+def test_a_kind_that_nobody_handles_here_waits_for_who_does(house: House) -> None:
     house.enqueue("third")
     house.enqueue("first")
     assert house.deliver(NOW) == 1
     (left,) = house.waiting()
-    assert (left.kind, left.last_error, left.attempts) == ("third", "no_handler", 1)
+    assert (left.kind, left.attempts) == ("third", 0)
     third = Receiver()
     assert house.deliveries({"third": third}).deliver(NOW + MINUTE) == 1
     assert len(third.seen) == 1
@@ -136,12 +136,24 @@ def test_slow_receivers_do_not_keep_other_chores_waiting(house: House, monkeypat
     assert [house.deliver(NOW), len(house.first.seen)] == [1, 5]
 
 
-def test_an_answer_of_refusal_is_about_one_item_only(house: House) -> None:
+def test_after_a_refusal_its_receiver_has_a_rest_and_the_next_item_its_turn(house: House) -> None:
     house.first.error = NotSent("http_400")
     for _ in range(3):
         house.enqueue("first", "registry")
-    house.deliver(NOW)
-    assert len(house.first.seen) == 3
+    for turn in range(3):
+        house.deliver(NOW + turn * 10 * SECOND)
+        assert len({each.id for each in house.first.seen}) == turn + 1
+    assert [each.last_error for each in house.waiting()] == ["http_400"] * 3
+
+
+def test_a_slow_receiver_has_a_rest_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "monotonic", lambda: 2.0 * len(house.first.seen))  # seconds for each
+    for _ in range(2):
+        house.enqueue("first", "slow")
+    house.enqueue("first", "other")
+    assert house.deliver(NOW) == 2
+    assert house.deliver(NOW + 29 * SECOND) == 0
+    assert house.deliver(NOW + 30 * SECOND) == 1
 
 
 def test_what_has_no_subject_never_waits_with_others(house: House) -> None:

@@ -59,7 +59,6 @@ HOSTILE_CONTEXTS = {
         "client_name": HOSTILE,
         "user_code": HOSTILE,
         "wants": [HOSTILE],
-        "wants": (HOSTILE,),
         "person": {"name": HOSTILE},
     },
     "consent.html": {

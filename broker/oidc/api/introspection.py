@@ -72,7 +72,12 @@ def _may_know(client: Client, token: AccessToken) -> bool:
 def _of_refresh_token(api: Api, client: Client, text: str) -> Mapping[str, object] | None:
     with api.database.read() as connection:
         family = api.refresh_tokens.find(connection, text, api.clock())
-    if family is None or family.state is not State.CURRENT or family.grant.client_id != client.client_id:
+        if family is None or family.state is not State.CURRENT or family.grant.client_id != client.client_id:
+            return None
+        grant = family.grant
+        if api.accounts.live(connection, grant.account_id, grant.identity_id) is None:
+            return None
+    if grant.provider_id not in api.providers or not client.allows(grant.provider_id):
         return None
     return {
         "active": True,

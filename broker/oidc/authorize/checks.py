@@ -232,7 +232,7 @@ def id_token_hint(draft: Draft) -> None:
 
 def known_resources(draft: Draft) -> None:
     """RFC 8707 section 2: resources that the client is registered for."""
-    wanted = tuple(dict.fromkeys(draft.parameters.get("resource", [])))
+    wanted = tuple(dict.fromkeys(filter(None, draft.parameters.get("resource", []))))
     if not draft.client.resources.issuperset(wanted):
         raise RedirectError("invalid_target", "resource is not one that the client may ask for.")
     draft.fields["resources"] = wanted

@@ -95,7 +95,7 @@ def _reuse(
         ask_first = at.goal.needs_consent(connection, asked, live.session.account_id, first_party=client.first_party)
     if ask_first:
         return _ask(at, asked, live.session, now)
-    answer = at.goal.answer(asked, live.session, now)
+    answer = at.goal.answer(asked, live.session, now, sector=client.sector)
     key, entry = at.sessions.unchanged(live.cookie, live.session, now)
     if not at.store.commit(take=[key, *answer.take], put=[entry, *answer.put], index=answer.index):
         if answer.take and at.sessions.find(live.cookie, now) is not None:

@@ -104,7 +104,7 @@ def answer(pages: ConsentPages, handle: str) -> ResponseReturnValue:
         raise expired("the client does not take this provider any more")
     if not decide(requirement, asked.session.authentication, asked.now).satisfied:
         raise expired("the proof does not hold any more")
-    issued = pages.goal.answer(question, asked.session, asked.now)
+    issued = pages.goal.answer(question, asked.session, asked.now, sector=client.sector)
     session_key, entry = pages.sessions.unchanged(asked.cookie, asked.session, asked.now)
     with pages.database.begin() as connection:
         pages.consents.give(connection, asked.session.account_id, client.client_id, question.consent_scopes, asked.now)

@@ -48,7 +48,7 @@ def _scope(client: Client) -> tuple[str, ...]:
 
 def _resources(client: Client) -> tuple[str, ...]:
     """RFC 8707 section 2: resources that the client is registered for."""
-    wanted = tuple(dict.fromkeys(request.form.getlist("resource")))
+    wanted = tuple(dict.fromkeys(filter(None, request.form.getlist("resource"))))
     if not client.resources.issuperset(wanted):
         raise InvalidTarget("resource is not one that the client may ask for.")
     return wanted

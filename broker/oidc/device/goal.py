@@ -82,6 +82,7 @@ class DeviceGoal:
         return Landing(
             location=path_of(handle),
             put=[opened.entry, confirmation],
+            take=opened.takes,
             delete=opened.replaces,
             index=opened.index,
             ends=opened.ends,

@@ -22,12 +22,16 @@ class Guesses:
     def __init__(self, store: ShortLived) -> None:
         self._store = store
 
-    def begin(self, who: Sequence[str]) -> "Guess | None":
+    def begin(self, who: Sequence[str], *, strangers: bool) -> "Guess | None":
         """Return the attempt, counted; none when there were too many. Raises ``StoreUnavailable``.
 
-        ``who`` are the names it counts against, each for itself.
+        ``who`` are the names it counts against, each for itself. ``strangers``: nobody is signed in, so it counts
+        against the limit that they all share as well.
         """
-        limits = {_ALL: MOST_OF_ALL} | {f"{_ALL}:{digest(each)}": MOST_EACH for each in who}
+        limits = {f"{_ALL}:{digest(each)}": MOST_EACH for each in who}
+        # Browsers are made at will, accounts are not: strangers may use up what strangers have, and nothing else.
+        if strangers:
+            limits[_ALL] = MOST_OF_ALL
         guess = Guess(self._store, tuple(limits))
         if any(len(self._store.members(name)) > most for name, most in limits.items()):
             guess.take_back()

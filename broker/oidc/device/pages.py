@@ -74,7 +74,7 @@ def tried(pages: DevicePages, user_code: str, browser: str, now: datetime) -> Wa
     """Return the same for a code that was typed, and count it if it is wrong. Raises ``BrokerError`` at the limit."""
     session = pages.sessions.find(pages.browser.session_cookie(), now)
     account = [f"account:{session.account_id}"] if session is not None else []
-    guess = pages.guesses.begin([f"browser:{browser}", *account])
+    guess = pages.guesses.begin([f"browser:{browser}", *account], strangers=session is None)
     if guess is None:
         raise BrokerError(
             status=429,

@@ -104,12 +104,13 @@ class Devices:
         *,
         unchanged: tuple[str, Entry],
         confirmation: str,
+        sector: str | None,
         now: datetime,
     ) -> bool:
         """Let the device in as the session's person. Returns false, and does nothing, where that came too late.
 
         ``unchanged`` is what ``Sessions`` returns of the session, ``confirmation`` the store key of the question:
-        both must still be there. The approval ends with the session, like a code.
+        both must still be there. ``sector`` is the client's. The approval ends with the session, like a code.
         """
         grant = Grant(
             id=secrets.token_hex(32),
@@ -122,6 +123,7 @@ class Devices:
             authentication=session.authentication,
             resources=request.resources,
             requested_acr=request.requested_acr,
+            sector=sector,
         )
         device = self._device_entry(request, _State.APPROVED, now, grant)
         session_key, session_entry = unchanged

@@ -116,6 +116,7 @@ def _allow(pages: DevicePages, handle: str) -> ResponseReturnValue:
             visitor.session,
             unchanged=pages.sessions.unchanged(visitor.cookie, visitor.session, now),
             confirmation=confirmation.key,
+            sector=found.client.sector,
             now=now,
         )
         if not approved:

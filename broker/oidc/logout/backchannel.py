@@ -72,7 +72,7 @@ class BackchannelLogout:
             "exp": issued_at + LIFETIME,
             "jti": item.payload["jti"],
             "events": {EVENT: {}},
-            "sid": item.payload["sid"],
+            "sid": self.subjects.sid(client, item.payload["sid"]),
         }
         sub = self.subjects.known(client, item.payload["account_id"])
         if sub is not None:

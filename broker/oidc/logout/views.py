@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from broker.oidc.clients import Clients
 from broker.oidc.logout.request import LogoutRequest, read, refused
+from broker.oidc.subjects import Subjects
 from broker.oidc.tokens.id_token import IdTokens
 from broker.signin.browser import Browser
 from broker.signin.ending import EndedBy, Ending
@@ -27,6 +28,7 @@ class LogoutPages:
     id_tokens: IdTokens
     sessions: Sessions
     ending: Ending
+    subjects: Subjects
     browser: Browser
     clock: Callable[[], datetime]
 
@@ -48,10 +50,17 @@ def logout(pages: LogoutPages) -> ResponseReturnValue:
     asked = read(dict(request.args.lists()), pages.clients, pages.id_tokens, now)
     session = pages.sessions.find(pages.browser.session_cookie(), now)
     if session is not None:
-        if asked.hint is None or asked.hint.sid != session.sid:
+        if not _is_meant(pages, asked, session):
             return _ask(asked)
         _end(pages, asked, session, now)
     return _over(pages, _signed_out(asked) if asked.hint is None else _onward(asked))
+
+
+def _is_meant(pages: LogoutPages, asked: LogoutRequest, session: Session) -> bool:
+    """Return whether the hint names this very session, as its client knows it."""
+    if asked.hint is None or asked.client is None:
+        return False
+    return asked.hint.sid == pages.subjects.sid(asked.client, session.sid)
 
 
 def by_form(_: LogoutPages) -> ResponseReturnValue:

@@ -12,7 +12,7 @@ import requests
 from sqlalchemy import Connection
 
 from broker.audit.service import Audit
-from broker.oidc.clients import Clients, Registered, sha256
+from broker.oidc.clients import Clients, Registered, from_metadata, origin, sha256
 from broker.oidc.registration.initial import InitialTokens
 from broker.oidc.registration.metadata import Unacceptable, describe, parse, wrong
 from broker.oidc.registration.rules import Asked, check
@@ -74,9 +74,10 @@ class Registration:
         secret = _new_secret(metadata)
         token = secrets.token_urlsafe(32)
         with self._database.begin() as connection:
+            self._check_name(connection, metadata)
             self._clients.add(connection, client_id, metadata, self._audit, now, secret=secret, management_token=token)
-            origin = {"reference": admitted_by}
-            self._audit.record(connection, action="client.registered", client_id=client_id, detail=origin, now=now)
+            admitted = {"reference": admitted_by}
+            self._audit.record(connection, action="client.registered", client_id=client_id, detail=admitted, now=now)
         return self._information(client_id, metadata, now, secret, token)
 
     def find(self, client_id: str, token: str) -> Registered | None:
@@ -102,6 +103,16 @@ class Registration:
             current = self._managed(connection, client_id, token)
             if current is None:
                 return None
+            self._check_name(connection, metadata)
+            moved = from_metadata(client_id, metadata, secret_sha256=None, enabled=True)
+            if moved.sector != current.client.sector:
+                # Who it knew under one name it would learn under another (OpenID Connect Core section 8.1).
+                raise Unacceptable("invalid_client_metadata", "subject_type and sector cannot change: register anew.")
+            if not {origin(uri) for uri in moved.redirect_uris} <= {
+                origin(uri) for uri in current.client.redirect_uris
+            }:
+                # People said yes to where their answer went; it would go elsewhere.
+                self._clients.forget_grants(connection, client_id)
             kept = current.client.secret_sha256 if metadata.auth_method in SECRET_METHODS else None
             secret = _new_secret(metadata) if kept is None else None
             digest = kept if secret is None else sha256(secret)
@@ -115,6 +126,11 @@ class Registration:
                 return False
             self._clients.remove(connection, client_id, self._audit, now)
         return True
+
+    def _check_name(self, connection: Connection, metadata: ClientMetadata) -> None:
+        if metadata.name.casefold().strip() in self._clients.vouched_names(connection):
+            # People would take it for that one where they are asked what it may do.
+            raise wrong("client_name", "is the name of another client")
 
     def _managed(self, connection: Connection, client_id: str, token: str) -> Registered | None:
         if not _CLIENT_ID.fullmatch(client_id):

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from broker.keys.cipher import FieldCipher, Undecryptable
 from broker.oidc.clients import sha256
@@ -129,16 +129,33 @@ class RefreshTokens:
         )
         return successor if changed.rowcount == 1 else None
 
-    def end(self, connection: Connection, grant_id: str) -> bool:
-        """End a family. Returns whether it was there."""
-        return _deleted(connection.execute(delete(refresh_families).where(refresh_families.c.id == grant_id)))
+    def has(self, connection: Connection, grant_id: str) -> bool:
+        """Return whether a grant has a family."""
+        found = select(refresh_families.c.id).where(refresh_families.c.id == grant_id)
+        return connection.execute(found).one_or_none() is not None
 
-    def end_all(self, connection: Connection, account_id: str, client_id: str | None = None) -> bool:
-        """End an account's families, at one client or at all. Returns whether there were any."""
+    def end(self, connection: Connection, grant_id: str) -> None:
+        """End a family, if it is there."""
+        connection.execute(delete(refresh_families).where(refresh_families.c.id == grant_id))
+
+    def end_all(
+        self,
+        connection: Connection,
+        account_id: str,
+        client_id: str | None = None,
+        *,
+        started_until: datetime | None = None,
+    ) -> list[str]:
+        """End an account's families, at one client or at all, and return their grants, whose tokens have to end too.
+
+        ``started_until``: those that were there by then.
+        """
         ended = delete(refresh_families).where(refresh_families.c.account_id == account_id)
         if client_id is not None:
             ended = ended.where(refresh_families.c.client_id == client_id)
-        return _deleted(connection.execute(ended))
+        if started_until is not None:
+            ended = ended.where(refresh_families.c.created_at <= started_until)
+        return list(connection.execute(ended.returning(refresh_families.c.id)).scalars())
 
     def of_account(self, connection: Connection, account_id: str, now: datetime) -> list[Listed]:
         """Return an account's families, newest first."""
@@ -160,10 +177,6 @@ def _token(handle: str) -> str:
 
 def _handle(text: str) -> str:
     return text[len(PREFIX) : len(PREFIX) + _HANDLE]
-
-
-def _deleted(result: CursorResult[Any]) -> bool:
-    return result.rowcount > 0
 
 
 def sealing_context(grant_id: str) -> str:

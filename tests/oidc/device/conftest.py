@@ -84,6 +84,7 @@ class Bench:
             self.session,
             unchanged=self.sessions.unchanged(self.cookie, self.session, self.time.now()),
             confirmation=confirmation or self.question(request),
+            sector=None,
             now=self.time.now(),
         )
 

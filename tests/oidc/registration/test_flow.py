@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from broker.oidc.registration.initial import InitialTokens
+from tests.oidc.kinds import consent
 from tests.world import CALLBACK, TIMEOUT, Arrival, Page, Registry, World
 
 
@@ -37,13 +38,9 @@ def test_t5_all_that_a_client_had_ends_when_it_removes_itself(world: World) -> N
     answer = register(world, grant_types=["authorization_code", "refresh_token"])
     registry = Registry(world, answer["client_id"], answer["client_secret"])
     visitor, request = world.visitor(), registry.request(provider="github", scope="openid email offline_access")
-    consent = visitor.walk(visitor.authorize(request), "2fa-true")
-    assert isinstance(consent, Page)
-    arrived = visitor.walk(
-        visitor.post(
-            consent.url, {"csrf_token": consent.form_token(), "answer": "allow"}, headers={"Origin": world.base}
-        )
-    )
+    page = visitor.walk(visitor.authorize(request), "2fa-true")
+    assert isinstance(page, Page)
+    arrived = consent(world, visitor, page)
     assert isinstance(arrived, Arrival), arrived
     tokens = registry.redeem(arrived, request).response
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}

@@ -1,0 +1,23 @@
+"""The examples of docs/registry.md, as they stand there."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "registry.md"
+STEPUP = ROOT / "broker" / "registry" / "stepup.py"
+
+
+def example(name: str) -> str:
+    """Return the text of the example that the guide calls ``name``."""
+    found = re.search(rf"<!-- example: {re.escape(name)} -->\n```\w+\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert found, f"the guide has no example {name}"
+    return found[1]
+
+
+def write(name: str, folder: Path) -> Path:
+    """Write the example into a folder, under its name, with the helper beside it that it may import."""
+    (folder / STEPUP.name).write_text(STEPUP.read_text())
+    path = folder / name
+    path.write_text(example(name))
+    return path
