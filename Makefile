@@ -76,9 +76,10 @@ $(DEV): | .venv/bin/python
 	@$(install) --no-deps --no-build-isolation --editable .
 	@rm -f .venv/.dev-* && touch $@
 
-# npm comes with requirements-dev.txt, and what it installs is for tests alone. No script of a package is run.
+# npm comes with requirements-dev.txt, and what it installs is for tests alone. No script of a package is run, and the
+# certificate authorities are those of the machine, as for pip.
 $(NODE): | $(DEV)
 	@echo 'Installing what tests/clients/package-lock.json pins ...'
 	@mkdir -p .venv/node && cp tests/clients/package.json tests/clients/package-lock.json .venv/node
-	@$(BIN)/npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --loglevel=error
+	@NODE_USE_SYSTEM_CA=1 $(BIN)/npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --loglevel=error
 	@rm -f .venv/.node-* && touch $@
