@@ -417,6 +417,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     )
     for_programs = (
         oidc_views.api_blueprint(api),
+        oidc_views.form_blueprint(authorize),
         signin_views.callback_blueprint(way_in),
         logout_views.form_blueprint(logout_pages),
     )

@@ -2,9 +2,11 @@
 
 import base64
 import binascii
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
 from flask import Request
+
+from broker.web.text import is_text
 
 MAX_BODY = 16 * 1024
 
@@ -30,10 +32,8 @@ def check_form(request: Request, *, with_token: bool = False) -> None:
         raise BadRequest("invalid_request", "The body must be application/x-www-form-urlencoded.")
     if request.args:
         raise BadRequest("invalid_request", "Parameters belong into the body, not into the URL.")
-    try:
-        unquote_to_bytes(request.get_data()).decode()
-    except UnicodeDecodeError as error:
-        raise BadRequest("invalid_request", "The body is not UTF-8.") from error
+    if not is_text(request.get_data()):
+        raise BadRequest("invalid_request", "The body is not ASCII that encodes UTF-8.")
     if any(len(values) > 1 for name, values in request.form.lists() if name != "resource"):
         raise BadRequest("invalid_request", "A parameter was sent more than once.")
     authorization = None if with_token else request.headers.get("Authorization")

@@ -1,10 +1,7 @@
 """The registry's endpoints and pages: a table of their addresses."""
 
-from collections.abc import Mapping
-
 from authlib.oauth2 import OAuth2Error
-from flask import Blueprint, request
-from werkzeug.wrappers import Response
+from flask import Blueprint
 
 from broker.oidc.api import introspection, metadata, pushed, revocation, token, userinfo
 from broker.oidc.api.context import (
@@ -28,6 +25,11 @@ def browser_blueprint(at: Authorize) -> Blueprint:
     return routes.blueprint("oidc", at, (("GET", "/authorize", authorize),))
 
 
+def form_blueprint(at: Authorize) -> Blueprint:
+    """Return the same for forms of registries. It is exempt from the form check, and changes nothing."""
+    return routes.blueprint("oidc_form", at, (("POST", "/authorize", authorize_by_form),))
+
+
 def api_blueprint(api: Api) -> Blueprint:
     """Return the endpoints that programs call."""
     room = routes.blueprint(
@@ -37,7 +39,6 @@ def api_blueprint(api: Api) -> Blueprint:
             ("GET", "/.well-known/openid-configuration", metadata.metadata),
             ("GET", "/.well-known/oauth-authorization-server", metadata.metadata),
             ("GET", "/jwks", metadata.jwks),
-            ("POST", "/authorize", by_form),
             ("POST", "/par", pushed.push),
             ("POST", "/device_authorization", device_authorization),
             ("POST", "/token", token.token),
@@ -55,9 +56,3 @@ def api_blueprint(api: Api) -> Blueprint:
     room.register_error_handler(OAuth2Error, lambda error: with_nonce(api, answer_oauth_error(error)))
     room.register_error_handler(BearerError, lambda error: with_nonce(api, answer_bearer_error(error)))
     return room
-
-
-def by_form(_: Api) -> Response:
-    """POST /authorize."""
-    parameters: Mapping[str, list[str]] = dict(request.form.lists())
-    return authorize_by_form(parameters)

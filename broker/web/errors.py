@@ -9,7 +9,7 @@ import re
 import traceback
 from dataclasses import dataclass
 
-from flask import Flask, jsonify, make_response, render_template, request
+from flask import Flask, current_app, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -217,7 +217,19 @@ def _answer(
 
 
 def _wants_json() -> bool:
-    if request.blueprint == API_BLUEPRINT:
+    # What was refused before it was routed has no blueprint, and was still sent to somewhere.
+    if request.blueprint == API_BLUEPRINT or (request.url_rule is None and _leads_to_api(request.path)):
         return True
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]
+
+
+def _leads_to_api(path: str) -> bool:
+    rules = [rule for rule in current_app.url_map.iter_rules() if rule.endpoint.startswith(f"{API_BLUEPRINT}.")]
+    # A rule with a part that varies is known by what comes before it.
+    return any(path == rule.rule or _is_below(path, rule.rule) for rule in rules)
+
+
+def _is_below(path: str, rule: str) -> bool:
+    fixed, varies, _ = rule.partition("<")
+    return bool(varies) and path.startswith(fixed) and len(path) > len(fixed)

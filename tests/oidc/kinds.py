@@ -86,7 +86,7 @@ def sign_in(
     registry = world.registry(client_id)
     extra = {
         "scope": " ".join(
-            world.raw["clients"].get(client_id, world.raw["clients"]["offline"]).get("scopes", OFFLINE[:3])
+            (world.raw["clients"].get(client_id) or world.raw["clients"]["offline"]).get("scopes", OFFLINE[:3])
         ),
         **extra,
     }

@@ -1,5 +1,6 @@
 """Pairwise subjects (OpenID Connect Core section 8.1): one person, another name in every sector, the same for good."""
 
+from broker.oidc.subjects import Subjects
 from tests.oidc.kinds import claims_of, introspect, refresh, sign_in
 from tests.world import Arrival, Page, World
 
@@ -46,3 +47,16 @@ def test_somebody_else_who_signs_in_is_not_the_one_who_was_meant(busy: World) ->
     assert page.status == 400
     request = busy.registry("pairwise").request(provider="entra", claims=claims)
     busy.registry("pairwise").redeem(visitor.walk(visitor.authorize(request), "entra-mfa"), request)
+
+
+def test_of_two_first_requests_both_find_the_same_name(busy: World) -> None:
+    class Late(Subjects):
+        """The other request writes between this one's look and its lock."""
+
+        def _find(self, account_id: str, sector: str) -> str | None:
+            return None
+
+    tokens, client = sign_in(busy, "pairwise"), busy.parts.clients.get("pairwise")
+    assert client is not None
+    public = sign_in(busy, "registry").claims["sub"]
+    assert Late(busy.parts.database, b"k" * 32).of(client, public) == tokens.claims["sub"]

@@ -26,7 +26,7 @@ from broker.storage.memory import MemoryStore
 from providers.http import guarded_get
 from providers.standins import Standins
 from tests.oidc.conftest import _shared, busy  # noqa: F401 - fixtures
-from tests.oidc.kinds import API, consent, introspect, refresh, sign_in
+from tests.oidc.kinds import API, added, consent, introspect, refresh, sign_in
 from tests.world import CALLBACK, TIMEOUT, Arrival, Page, Registry, Visitor, World, running
 
 Claims = dict[str, Any]
@@ -171,8 +171,16 @@ def withdraw(visitor: Visitor, client_id: str) -> None:
     assert visitor.submit("/account/registries/withdraw", {"client_id": client_id}).status_code == 303
 
 
+def close_for_a_while(visitor: Visitor, client_id: str) -> None:
+    """An operator closes the account, and opens it again later."""
+    del client_id
+    database = visitor.world.parts.database
+    with database.begin() as connection:
+        connection.execute(update(accounts).values(status="disabled"))
+
+
 @pytest.mark.parametrize("client_id", ["offline", "third-party"])
-@pytest.mark.parametrize("end", [sign_out_everywhere, withdraw])
+@pytest.mark.parametrize("end", [sign_out_everywhere, withdraw, close_for_a_while])
 def test_t7_a_family_that_starts_while_everything_ends_does_not_live(
     busy: World,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -198,6 +206,8 @@ def test_t7_a_family_that_starts_while_everything_ends_does_not_live(
     monkeypatch.setattr(Redeemer, "_tokens", slow)
     body = registry.token_response(arrived.code, request.verifier).json()
     monkeypatch.undo()
+    with busy.parts.database.begin() as connection:
+        connection.execute(update(accounts).values(status="active"))
     busy.clock.move(timedelta(seconds=20))
     sign_in(busy, client_id)  # consents again, if it has to: the old family is not the new consent's
     assert refresh(busy, client_id, body["refresh_token"]).json()["error"] == "invalid_grant"
@@ -209,6 +219,14 @@ def test_t5_a_refresh_token_of_a_closed_account_is_not_active(busy: World) -> No
     with busy.parts.database.begin() as connection:
         connection.execute(update(accounts).where(account).values(status="disabled"))
     assert introspect(busy, "offline", tokens.response["refresh_token"]) == {"active": False}
+
+
+def test_t5_nor_is_one_whose_user_came_by_a_way_that_the_client_takes_no_more(busy: World) -> None:  # noqa: F811
+    added(busy, "narrowed", providers=None)
+    token = sign_in(busy, "narrowed").response["refresh_token"]
+    assert introspect(busy, "narrowed", token)["active"] is True
+    added(busy, "narrowed", providers=["github"])
+    assert introspect(busy, "narrowed", token) == {"active": False}
 
 
 def test_t12_strangers_cannot_use_up_the_guesses_of_those_who_are_signed_in() -> None:

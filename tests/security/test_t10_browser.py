@@ -14,7 +14,7 @@ from tests.world import TIMEOUT, Arrival, Page, World, running
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 # What answers programs and never looks at a cookie; and what other sites post to, which changes nothing but the URL.
-EXEMPT = {"oidc_api", "callback", "logout_form"}
+EXEMPT = {"oidc_api", "oidc_form", "callback", "logout_form"}
 SESSION, BINDING = "vestibule", "vestibule-browser"
 
 

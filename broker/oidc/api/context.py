@@ -151,7 +151,9 @@ def _presented() -> tuple[str, str]:
         # RFC 6750 section 2.3: a token in a URL ends up in logs.
         raise BearerError("invalid_request", "The access token belongs into the Authorization header.", status=400)
     header = request.headers.get("Authorization")
-    in_form = request.form.getlist("access_token")
+    # RFC 6750 section 2.2: in a form, which a GET has not.
+    a_form = request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded"
+    in_form = request.form.getlist("access_token") if a_form else []
     if (header is not None and in_form) or len(in_form) > 1:
         raise BearerError("invalid_request", "More than one access token was sent.", status=400)
     if in_form:

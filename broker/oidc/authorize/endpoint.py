@@ -1,11 +1,11 @@
 """The authorization endpoint (RFC 6749 section 3.1): reuse a live session, ask for consent, or send to sign in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from flask import redirect, request
+from flask import abort, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
@@ -27,6 +27,7 @@ from broker.storage.sealed import digest
 from broker.storage.store import ShortLived
 from broker.web.destinations import leave
 from broker.web.errors import BrokerError
+from broker.web.text import is_text
 from claims.decision import Purpose, Reason, Verdict, decide
 
 
@@ -82,9 +83,11 @@ def authorize(at: Authorize) -> ResponseReturnValue:
     return response
 
 
-def authorize_by_form(parameters: Mapping[str, list[str]]) -> Response:
+def authorize_by_form(_: Authorize) -> Response:
     """POST /authorize (OpenID Connect Core 3.1.2.1). A form from another site brings no cookies: ask again by GET."""
-    return redirect("/authorize?" + urlencode(parameters, doseq=True), code=303)
+    if request.mimetype != "application/x-www-form-urlencoded" or not is_text(request.get_data()):
+        abort(400)
+    return redirect("/authorize?" + urlencode(dict(request.form.lists()), doseq=True), code=303)
 
 
 def _reuse(

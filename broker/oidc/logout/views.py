@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import unquote_to_bytes, urlencode
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -16,6 +16,7 @@ from broker.signin.browser import Browser
 from broker.signin.ending import EndedBy, Ending
 from broker.signin.sessions import Session, Sessions
 from broker.web import csrf, routes
+from broker.web.text import is_text
 
 _UNREADABLE = "What the registry sent cannot be read."
 
@@ -45,7 +46,6 @@ def form_blueprint(pages: LogoutPages) -> Blueprint:
 
 def logout(pages: LogoutPages) -> ResponseReturnValue:
     """GET /logout (OpenID Connect RP-Initiated Logout 1.0, section 2)."""
-    _check_text(request.query_string)
     now = pages.clock()
     asked = read(dict(request.args.lists()), pages.clients, pages.id_tokens, now)
     session = pages.sessions.find(pages.browser.session_cookie(), now)
@@ -67,7 +67,8 @@ def by_form(_: LogoutPages) -> ResponseReturnValue:
     """POST /logout (section 2). A form from another site brings no cookies: ask again by GET."""
     if request.args or request.mimetype != "application/x-www-form-urlencoded":
         raise refused(_UNREADABLE, "not a form")
-    _check_text(request.get_data())
+    if not is_text(request.get_data()):
+        raise refused(_UNREADABLE, "not UTF-8")
     parameters = dict(request.form.lists())
     return redirect("/logout?" + urlencode(parameters, doseq=True), code=303)
 
@@ -130,10 +131,3 @@ def _signed_out(asked: LogoutRequest) -> Response:
         link=link,
     )
     return make_response(page)
-
-
-def _check_text(encoded: bytes) -> None:
-    try:
-        unquote_to_bytes(encoded).decode()
-    except UnicodeDecodeError as error:
-        raise refused(_UNREADABLE, "not UTF-8") from error

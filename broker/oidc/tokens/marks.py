@@ -45,10 +45,6 @@ class Marks:
         moments = [int(mark) for mark in (everything, at_client) if mark is not None]
         return any(mark is not None for mark in others) or any(token.issued_at <= moment for moment in moments)
 
-    def grant_ended(self, grant: str) -> bool:
-        """Return whether a grant was ended. Raises ``StoreUnavailable``."""
-        return self._store.get(revocation_key(grant)) is not None
-
     def end_token(self, jti: str) -> None:
         """End one token (RFC 7009)."""
         self._store.put(revocation_key(jti), b"1", self._ttl)

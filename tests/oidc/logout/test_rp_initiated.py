@@ -97,7 +97,7 @@ def test_a_form_that_is_none_is_a_page_and_goes_nowhere(
 def test_a_query_that_is_not_utf_8_is_a_page(house: House) -> None:
     response = house.world.visitor().get("/logout?state=%ff")
     assert response.status_code == 400
-    assert "cannot be read" in response.text
+    assert "This request does not add up" in response.text
 
 
 def test_an_expired_id_token_still_names_its_session(house: House) -> None:

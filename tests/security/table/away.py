@@ -1,0 +1,160 @@
+"""What a visitor or a client tries with what was given out, while the storage behind it is away (T7)."""
+
+from collections.abc import Callable, Mapping
+
+import requests
+
+from broker.settings.clients import DEVICE_CODE
+from tests.security.table.families import Row
+from tests.security.table.house import MANAGEMENT_TOKEN
+from tests.security.table.scenes import Given
+
+Attempt = Callable[[Given], requests.Response]
+
+
+def _as_client(path: str, **form: str) -> Attempt:
+    return lambda given: given.house.call(path, given.client_id, form)
+
+
+def _grant(name: str) -> Attempt:
+    return lambda given: given.house.call("/token", given.client_id, given.forms[name])
+
+
+def _userinfo(method: str) -> Attempt:
+    def attempt(given: Given) -> requests.Response:
+        headers = {"Authorization": f"Bearer {given.tokens['access_token']}"}
+        return given.house.send(method, "/userinfo", headers=headers)
+
+    return attempt
+
+
+def _management(method: str) -> Attempt:
+    def attempt(given: Given) -> requests.Response:
+        document = {"client_id": given.client_id, "redirect_uris": ["https://registry.example/cb"]}
+        headers = {"Authorization": f"Bearer {MANAGEMENT_TOKEN}"}
+        return given.house.send(method, f"/register/{given.client_id}", json=document, headers=headers)
+
+    return attempt
+
+
+def _get(path: str) -> Attempt:
+    return lambda given: given.visitor.get(path)
+
+
+def _post(path: str, **form: str) -> Attempt:
+    return lambda given: given.visitor.post(path, {**form, "csrf_token": given.form_token})
+
+
+def _returns(given: Given) -> requests.Response:
+    return given.away.come_back(given.returned)
+
+
+# What needs the short-lived store to know anything, and to use anything up.
+NEEDS_STORE: Mapping[Row, Attempt] = {
+    Row(method="POST", rule="/par"): lambda given: given.house.call(
+        "/par", given.client_id, given.house.request(given.client_id).parameters
+    ),
+    Row(method="POST", rule="/device_authorization"): _as_client("/device_authorization", scope="openid"),
+    Row(method="POST", rule="/token", grant="authorization_code"): _grant("authorization_code"),
+    Row(method="POST", rule="/token", grant=DEVICE_CODE): _grant(DEVICE_CODE),
+    Row(method="POST", rule="/introspect"): lambda given: given.house.call(
+        "/introspect", given.client_id, {"token": given.tokens["access_token"]}
+    ),
+    Row(method="POST", rule="/revoke"): lambda given: given.house.call(
+        "/revoke", given.client_id, {"token": given.tokens["refresh_token"]}
+    ),
+    Row(method="GET", rule="/userinfo"): _userinfo("GET"),
+    Row(method="POST", rule="/userinfo"): _userinfo("POST"),
+    Row(method="GET", rule="/authorize"): lambda given: given.visitor.authorize(given.house.request("basic")),
+    Row(method="GET", rule="/consent/<handle>"): lambda given: given.visitor.get(given.consent.url),
+    Row(method="POST", rule="/consent/<handle>"): lambda given: given.visitor.post(
+        given.consent.url, {"answer": "allow", "csrf_token": given.consent.form_token()}
+    ),
+    Row(method="POST", rule="/device"): lambda given: _post("/device", user_code=given.user_code)(given),
+    Row(method="GET", rule="/device/confirm/<handle>"): lambda given: given.visitor.get(given.device.url),
+    Row(method="POST", rule="/device/confirm/<handle>"): lambda given: given.visitor.post(
+        given.device.url, {"answer": "allow", "csrf_token": given.device.form_token()}
+    ),
+    Row(method="GET", rule="/device/confirm/<handle>/another"): lambda given: given.visitor.get(
+        f"{given.device.url}/another"
+    ),
+    Row(method="GET", rule="/signin"): _get("/signin"),
+    Row(method="GET", rule="/signin/<transaction_id>"): lambda given: given.away.get(given.transaction),
+    Row(method="GET", rule="/signin/<transaction_id>/<provider_id>"): lambda given: given.away.get(
+        f"{given.transaction}/github"
+    ),
+    Row(method="GET", rule="/leave/<transaction_id>"): lambda given: given.away.get(
+        given.transaction.replace("/signin/", "/leave/")
+    ),
+    Row(method="GET", rule="/callback/<provider_id>"): _returns,
+    Row(method="POST", rule="/signout"): _post("/signout"),
+    Row(method="GET", rule="/logout"): _get("/logout"),
+    Row(method="POST", rule="/logout/confirm"): _post("/logout/confirm"),
+    Row(method="GET", rule="/probe/<token>"): lambda given: given.visitor.get(f"/probe/{given.probe}"),
+    Row(method="GET", rule="/"): _get("/"),
+    **{
+        Row(method="GET", rule=path): _get(path)
+        for path in ("/account", "/account/data.json", "/account/erase", "/account/email/confirm")
+    },
+    Row(method="POST", rule="/account/name"): _post("/account/name", name="New"),
+    Row(method="POST", rule="/account/email"): _post("/account/email", email="new@elsewhere.example"),
+    Row(method="POST", rule="/account/email/confirm"): _post("/account/email/confirm", token="x"),
+    Row(method="POST", rule="/account/offer"): _post("/account/offer", action="take"),
+    Row(method="POST", rule="/account/link/<provider_id>"): _post("/account/link/entra"),
+    Row(method="POST", rule="/account/unlink/<identity_id>"): _post("/account/unlink/x"),
+    Row(method="POST", rule="/account/registries/withdraw"): lambda given: _post(
+        "/account/registries/withdraw", client_id=given.client_id
+    )(given),
+    Row(method="POST", rule="/account/sessions/<sid>/end"): _post("/account/sessions/x/end"),
+    Row(method="POST", rule="/account/sessions/end-others"): _post("/account/sessions/end-others"),
+    Row(method="POST", rule="/account/sign-out-everywhere"): _post("/account/sign-out-everywhere"),
+    Row(method="POST", rule="/account/erase"): _post("/account/erase", confirm="erase"),
+}
+
+WITHOUT_STORE: Mapping[Row, str] = {
+    **{
+        Row(method="GET", rule=path): "from memory"
+        for path in (
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
+            "/jwks",
+            "/assets/<path:filename>",
+            "/device",
+        )
+    },
+    Row(method="POST", rule="/token", grant="refresh_token"): "used up in the database",
+    Row(method="POST", rule="/token", grant="client_credentials"): "used up nowhere; what signs is: NEEDS_STORE of T7",
+    Row(method="POST", rule="/authorize"): "it only asks again by GET",
+    Row(method="POST", rule="/logout"): "it only asks again by GET",
+    Row(method="POST", rule="/callback/<provider_id>"): "it only sends on to itself, by GET",
+    Row(method="GET", rule="/probe/<token>/done"): "kept in the database",
+    **{
+        Row(method=method, rule=rule): "kept in the database"
+        for method, rule in (
+            ("POST", "/register"),
+            ("GET", "/register/<client_id>"),
+            ("PUT", "/register/<client_id>"),
+            ("DELETE", "/register/<client_id>"),
+        )
+    },
+}
+
+# What begins with the store, and is content with it.
+WITHOUT_DATABASE = (
+    "/",
+    "/logout",
+    "/signin",
+    "/signin/<transaction_id>",
+    "/signin/<transaction_id>/<provider_id>",
+)
+
+# What looks into the database before it does anything else, or at last.
+NEEDS_DATABASE: Mapping[Row, Attempt] = {
+    **{row: attempt for row, attempt in NEEDS_STORE.items() if row.rule not in WITHOUT_DATABASE},
+    Row(method="POST", rule="/token", grant="refresh_token"): _grant("refresh_token"),
+    Row(method="POST", rule="/token", grant="client_credentials"): _grant("client_credentials"),
+    **{Row(method=method, rule="/register/<client_id>"): _management(method) for method in ("GET", "PUT", "DELETE")},
+    Row(method="POST", rule="/register"): lambda given: given.house.send(
+        "POST", "/register", json={}, headers={"Authorization": "Bearer x"}
+    ),
+}
