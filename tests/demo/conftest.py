@@ -25,8 +25,19 @@ TIMEOUT = 20  # seconds
 
 
 def free_base() -> int:
-    """Return a base whose four ports are free as of now."""
-    for base in range(20_000 + os.getpid() % 10_000, 60_000, 7):
+    """Return a base whose four ports are free as of now.
+
+    Between now and when they are used nobody takes them: below are no ports that the system gives away by itself, and
+    each worker has a range of its own.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    width = 20_000 // workers
+    first = 10_000 + worker * width
+    bases = range(first, first + width - 450, 7)
+    start = os.getpid() % len(bases)  # another run of the tests may be under way
+    candidates: list[int] = [*bases[start:], *bases[:start]]
+    for base in candidates:
         with ExitStack() as stack:
             try:
                 for port in Addresses(base=base, https=False).ports().values():

@@ -119,9 +119,10 @@ def test_t4_what_was_consented_to_one_address_is_asked_again_for_another(registe
 
 def test_t12_nobody_registers_under_the_name_of_a_client_that_an_operator_added(registering: Any) -> None:
     world, admitted = registering
-    taken = {**MINE, "client_name": " example REGISTRY"}
+    taken = {**MINE, "client_name": "example REGISTRY"}
     answer = requests.post(f"{world.base}/register", json=taken, headers=admitted, timeout=TIMEOUT)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
+    assert "is the name of another client" in answer.json()["error_description"]
 
 
 def test_t4_two_sectors_see_neither_the_same_person_nor_the_same_session(tmp_path: Path, standins: Standins) -> None:

@@ -118,7 +118,7 @@ WITHOUT_STORE: Mapping[Row, str] = {
             "/.well-known/openid-configuration",
             "/.well-known/oauth-authorization-server",
             "/jwks",
-            "/assets/<path:filename>",
+            "/assets/<name>",
             "/device",
         )
     },

@@ -122,7 +122,7 @@ ENDPOINTS: dict[Row, Cells] = {
         Row(method="GET", rule=path): public(path)
         for path in ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks")
     },
-    Row(method="GET", rule="/assets/<path:filename>"): public("/assets/style.css"),
+    Row(method="GET", rule="/assets/<name>"): public("/assets/style.css"),
     Row(method="POST", rule="/par"): {
         T1: "the proof is judged when the request is answered",
         T5: (t5.client("/par"),),
