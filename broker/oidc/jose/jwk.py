@@ -44,9 +44,8 @@ def read_key(jwk: object) -> PublicKey:
         match jwk.get("kty"), jwk.get("crv"):
             case "RSA", _:
                 # Before the key is made: joserfc only warns of a weak one.
-                modulus, exponent = base64_to_int(jwk["n"]), base64_to_int(jwk["e"])
-                if modulus.bit_length() in _MODULUS_BITS and exponent.bit_length() <= _MAX_EXPONENT_BITS:
-                    return RSAKey.import_key(members)
+                _check_size(base64_to_int(jwk["n"]), base64_to_int(jwk["e"]))
+                return RSAKey.import_key(members)
             case "EC", "P-256":
                 return ECKey.import_key(members)
             case "OKP", "Ed25519":
@@ -54,6 +53,11 @@ def read_key(jwk: object) -> PublicKey:
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise ValueError("not a key") from error
     raise ValueError("a key that is of no use here")
+
+
+def _check_size(modulus: int, exponent: int) -> None:
+    if modulus.bit_length() not in _MODULUS_BITS or exponent.bit_length() > _MAX_EXPONENT_BITS:
+        raise ValueError("too weak, or too costly")
 
 
 def fits(key: PublicKey, algorithm: str) -> bool:
