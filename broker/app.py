@@ -81,7 +81,6 @@ from broker.signin.opening import Opening
 from broker.signin.own_goals import AccountGoal, ProbeGoal
 from broker.signin.policy import Policy
 from broker.signin.proofs import ProviderProofs
-from broker.signin.returns import Relay
 from broker.signin.sessions import Sessions
 from broker.signin.transactions import Goal, Transactions
 from broker.storage.database import Database
@@ -89,6 +88,7 @@ from broker.storage.store import MEMORY_URL, ShortLived, StoreUnavailable, open_
 from broker.web import csrf, init_web
 from broker.web.cookies import Cookies
 from broker.web.errors import BrokerError
+from broker.web.relay import Relay
 from providers.catalog import build
 from providers.http import guarded_get
 
@@ -253,12 +253,13 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     # Pages and endpoints
     init_web(app, issuer=settings.issuer)
     browser = Browser(Cookies(settings.issuer))
+    relay = Relay(cipher)
     way_in = signin_views.WayIn(
         gate=gate,
         transactions=transactions,
         sessions=sessions,
         proofs=proofs,
-        relay=Relay(cipher),
+        relay=relay,
         accounts=accounts,
         database=database,
         browser=browser,
@@ -291,6 +292,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         database=database,
         store=store,
         browser=browser,
+        relay=relay,
         issuer=settings.issuer,
         clock=clock,
     )
@@ -413,6 +415,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         ending=ending,
         subjects=subjects,
         browser=browser,
+        relay=relay,
         clock=clock,
     )
     for_programs = (

@@ -14,13 +14,13 @@ from broker.signin.ending import EndedBy, Ending
 from broker.signin.gate import Again, Gate, Landed, Refused, expired
 from broker.signin.goals import Preview
 from broker.signin.proofs import ProviderProofs
-from broker.signin.returns import Relay
 from broker.signin.sessions import Sessions
 from broker.signin.transactions import Goal, Transaction, Transactions
 from broker.storage.database import Database
 from broker.web import csrf, references, routes
 from broker.web.destinations import Destination, leave
 from broker.web.errors import BrokerError
+from broker.web.relay import PARAMETER, NoRelay, Relay
 from broker.web.texts import REMEDIES, explain_fault, explain_verdict
 from providers.provider import Provider
 
@@ -149,16 +149,20 @@ def probed(way: WayIn, token: str) -> ResponseReturnValue:
 def posted(way: WayIn, provider_id: str) -> ResponseReturnValue:
     """POST /callback/<provider>: from the provider's site, without our cookies, so once round by GET."""
     returned = returns.read("POST", request.form.lists())
-    sealed = way.relay.seal(provider_id, returned, way.clock())
+    parameters = {name: [value] for name, value in returned.parameters.items()}
+    sealed = way.relay.seal(provider_id, parameters, way.clock())
     return redirect(url_for("callback.arrived", provider_id=provider_id, relay=sealed), code=303)
 
 
 def arrived(way: WayIn, provider_id: str) -> ResponseReturnValue:
     """GET /callback/<provider>: the way back in."""
     now = way.clock()
-    relayed = request.args.get("relay")
+    relayed = request.args.get(PARAMETER)
     if relayed is not None:
-        returned = way.relay.open(provider_id, relayed, now)
+        try:
+            returned = returns.read("POST", way.relay.open(provider_id, relayed, now).items())
+        except NoRelay as error:
+            raise returns.bad(str(error)) from error
     else:
         returned = returns.read("GET", request.args.lists())
     outcome = way.gate.complete(

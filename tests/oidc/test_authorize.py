@@ -1,6 +1,7 @@
 """The table of checks, driven over HTTP: what is shown here, what goes back to the registry, what passes."""
 
 import json
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -117,11 +118,27 @@ def test_two_clients_or_two_redirect_uris_are_shown_here(world: World, name: str
 def test_a_request_by_form_is_asked_again_by_get(world: World) -> None:
     visitor = world.visitor()
     request = world.registry().request()
-    response = visitor.post("/authorize", dict(request.parameters))
+    hint = {"login_hint": "somebody@example.org"}
+    response = visitor.post("/authorize", {**request.parameters, **hint})
     assert response.status_code == 303
+    # What was posted was not meant for URLs, which end up in logs and histories.
+    for value in (*request.parameters.values(), "somebody"):
+        assert value not in response.headers["Location"]
+    assert response.headers["Location"].startswith("/authorize?relay=")
     page = visitor.walk(response)
     assert isinstance(page, Page)
     assert "Sign in to" in page.text
+
+
+def test_t10_what_was_posted_is_good_for_a_minute_and_for_the_place_it_was_posted_to(world: World) -> None:
+    visitor = world.visitor()
+    sealed = visitor.post("/authorize", dict(world.registry().request().parameters)).headers["Location"]
+    assert visitor.get(sealed).status_code == 302
+    for other in (sealed.replace("/authorize", "/logout"), sealed.replace("/authorize", "/callback/entra")):
+        assert visitor.get(other).status_code == 400
+    assert visitor.get("/authorize?relay=x").status_code == 400
+    world.clock.move(timedelta(seconds=61))
+    assert visitor.get(sealed).status_code == 400
 
 
 def test_prompt_none_without_a_session_is_login_required(world: World) -> None:

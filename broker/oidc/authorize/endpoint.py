@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from flask import abort, redirect, request
 from flask.typing import ResponseReturnValue
@@ -27,8 +27,11 @@ from broker.storage.sealed import digest
 from broker.storage.store import ShortLived
 from broker.web.destinations import leave
 from broker.web.errors import BrokerError
+from broker.web.relay import PARAMETER, NoRelay, Relay
 from broker.web.text import is_text
 from claims.decision import Purpose, Reason, Verdict, decide
+
+PLACE = "/authorize"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Authorize:
     database: Database
     store: ShortLived
     browser: Browser
+    relay: Relay
     issuer: str
     clock: Callable[[], datetime]
 
@@ -63,8 +67,12 @@ class _Reusable:
 def authorize(at: Authorize) -> ResponseReturnValue:
     """GET /authorize."""
     now = at.clock()
+    relayed = request.args.get(PARAMETER)
     try:
-        client, asked = at.validator.validate(dict(request.args.lists()), now)
+        parameters = dict(request.args.lists()) if relayed is None else at.relay.open(PLACE, relayed, now)
+        client, asked = at.validator.validate(parameters, now)
+    except NoRelay as error:
+        raise _over(str(error)) from error
     except Refused as refused:
         return leave(refused.reply.error(refused.error))
     cookie = at.browser.session_cookie()
@@ -83,11 +91,12 @@ def authorize(at: Authorize) -> ResponseReturnValue:
     return response
 
 
-def authorize_by_form(_: Authorize) -> Response:
+def authorize_by_form(at: Authorize) -> Response:
     """POST /authorize (OpenID Connect Core 3.1.2.1). A form from another site brings no cookies: ask again by GET."""
     if request.mimetype != "application/x-www-form-urlencoded" or not is_text(request.get_data()):
         abort(400)
-    return redirect("/authorize?" + urlencode(dict(request.form.lists()), doseq=True), code=303)
+    sealed = at.relay.seal(PLACE, dict(request.form.lists()), at.clock())
+    return redirect(f"/authorize?{PARAMETER}={quote(sealed)}", code=303)
 
 
 def _reuse(
@@ -160,4 +169,14 @@ def _used() -> BrokerError:
         sentence="This sign-in was finished already.",
         next_step="Go back to where you came from and start again.",
         detail="pushed request used",
+    )
+
+
+def _over(detail: str) -> BrokerError:
+    return BrokerError(
+        status=400,
+        code="invalid_request",
+        sentence="This sign-in was begun too long ago, or somewhere else.",
+        next_step="Go back to where you came from and start again.",
+        detail=detail,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -16,8 +16,10 @@ from broker.signin.browser import Browser
 from broker.signin.ending import EndedBy, Ending
 from broker.signin.sessions import Session, Sessions
 from broker.web import csrf, routes
+from broker.web.relay import PARAMETER, NoRelay, Relay
 from broker.web.text import is_text
 
+PLACE = "/logout"
 _UNREADABLE = "What the registry sent cannot be read."
 
 
@@ -31,6 +33,7 @@ class LogoutPages:
     ending: Ending
     subjects: Subjects
     browser: Browser
+    relay: Relay
     clock: Callable[[], datetime]
 
 
@@ -47,7 +50,12 @@ def form_blueprint(pages: LogoutPages) -> Blueprint:
 def logout(pages: LogoutPages) -> ResponseReturnValue:
     """GET /logout (OpenID Connect RP-Initiated Logout 1.0, section 2)."""
     now = pages.clock()
-    asked = read(dict(request.args.lists()), pages.clients, pages.id_tokens, now)
+    relayed = request.args.get(PARAMETER)
+    try:
+        parameters = dict(request.args.lists()) if relayed is None else pages.relay.open(PLACE, relayed, now)
+    except NoRelay as error:
+        raise refused("It was begun too long ago, or somewhere else.", str(error)) from error
+    asked = read(parameters, pages.clients, pages.id_tokens, now)
     session = pages.sessions.find(pages.browser.session_cookie(), now)
     if session is not None:
         if not _is_meant(pages, asked, session):
@@ -63,14 +71,14 @@ def _is_meant(pages: LogoutPages, asked: LogoutRequest, session: Session) -> boo
     return asked.hint.sid == pages.subjects.sid(asked.client, session.sid)
 
 
-def by_form(_: LogoutPages) -> ResponseReturnValue:
+def by_form(pages: LogoutPages) -> ResponseReturnValue:
     """POST /logout (section 2). A form from another site brings no cookies: ask again by GET."""
     if request.args or request.mimetype != "application/x-www-form-urlencoded":
         raise refused(_UNREADABLE, "not a form")
     if not is_text(request.get_data()):
         raise refused(_UNREADABLE, "not UTF-8")
-    parameters = dict(request.form.lists())
-    return redirect("/logout?" + urlencode(parameters, doseq=True), code=303)
+    sealed = pages.relay.seal(PLACE, dict(request.form.lists()), pages.clock())
+    return redirect(f"/logout?{PARAMETER}={quote(sealed)}", code=303)
 
 
 def confirm(pages: LogoutPages) -> ResponseReturnValue:
