@@ -87,8 +87,10 @@ class Policy:
             lifetimes=self._lifetimes,
         )
 
-    def fresh_requirement(self, purpose: Purpose, grace: timedelta = timedelta(0)) -> Requirement:
-        """Return what changing an account takes: the broker's strength, proven a short while ago.
+    def fresh_requirement(
+        self, purpose: Purpose, grace: timedelta = timedelta(0), *, most: timedelta = timedelta.max
+    ) -> Requirement:
+        """Return what changing an account takes: the broker's strength, proven a short while ago, ``most`` at most.
 
         ``grace`` is for what began fresh and ends a little later. A client's rule has no part in it: the account
         is the user's own.
@@ -97,7 +99,7 @@ class Policy:
             purpose=purpose,
             strength=self._strength,
             bindings=self._bindings,
-            max_age=self.fresh + grace,
+            max_age=min(self.fresh, most) + grace,
             lifetimes=self._lifetimes,
         )
 

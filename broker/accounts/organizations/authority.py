@@ -1,0 +1,180 @@
+"""Who may do what to an organisation, as a value: verbs that change something take one, and only here is one made.
+
+An admin is a member whose membership is not suspended and whose sign-in proves MFA, with no exception in place of it.
+What changes an organisation takes a fresh one: a trip through the provider of at most ten minutes ago.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from broker.accounts.organizations.belonging import Belonging, Belongings, Role, Standing
+from broker.accounts.organizations.operators import Operators
+from broker.signin.policy import Policy
+from broker.signin.standing import Proven
+from broker.signin.standing import Standing as SignIns
+from claims.decision import Purpose
+from claims.evidence import Strength
+
+FRESH = timedelta(minutes=10)
+"""How old the trip through the provider may be that changes an organisation."""
+
+
+class Denial(StrEnum):
+    """Why not, as programs see it."""
+
+    UNKNOWN = "unknown"  # there is no such organisation, or not for them
+    SIGNED_OUT = "signed_out"  # the sign-in does not hold
+    SUSPENDED = "suspended"  # a member whose sign-in does not meet the rules
+    NOT_ADMIN = "not_admin"
+    NOT_OPERATOR = "not_operator"
+    STALE = "stale"  # the proof is not of the last ten minutes
+    OWN_REQUEST = "own_request"  # nobody approves what they asked for
+
+
+class Denied(Exception):
+    """The one who acts may not. ``standing`` says why a member is suspended."""
+
+    def __init__(self, denial: Denial, standing: Standing | None = None) -> None:
+        super().__init__(denial.value)
+        self.denial = denial
+        self.standing = standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody signed in, whose sign-in was judged at ``now`` for what is theirs alone."""
+
+    account_id: str
+    proven: Proven
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member(Person):
+    """A member of this organisation, whose membership is not suspended."""
+
+    organization_id: str
+    role: Role
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin(Member):
+    """An admin of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshAdmin(Admin):
+    """An admin whose proof is at most ten minutes old."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator(Person):
+    """An operator, by an allowed tenant or with a phishing-resistant proof."""
+
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshOperator(Operator):
+    """An operator whose proof is at most ten minutes old."""
+
+
+class Authority:
+    """Makes capabilities. ``operator_tenants`` are the ``tid`` by which operators may sign in."""
+
+    def __init__(
+        self,
+        *,
+        sign_ins: SignIns,
+        belongings: Belongings,
+        operators: Operators,
+        policy: Policy,
+        operator_tenants: frozenset[str],
+    ) -> None:
+        self._sign_ins = sign_ins
+        self._belongings = belongings
+        self._operators = operators
+        self._policy = policy
+        self._operator_tenants = operator_tenants
+
+    def person(
+        self, connection: Connection, proven: Proven, now: datetime, purpose: Purpose = Purpose.ADMINISTRATION
+    ) -> Person:
+        """Return whoever signed in. Raises :class:`Denied`."""
+        if not self._sign_ins.judge(connection, proven, purpose, now).holds:
+            raise Denied(Denial.SIGNED_OUT)
+        return Person(account_id=proven.account_id, proven=proven, now=now)
+
+    def belongings(self, connection: Connection, person: Person) -> Sequence[Belonging]:
+        """Return the memberships of a person, suspended ones too."""
+        return self._belongings.of(connection, person.proven, person.now)
+
+    def member(self, connection: Connection, proven: Proven, organization_id: str, now: datetime) -> Member:
+        """Return a member of the organisation, which to anybody else does not exist. Raises :class:`Denied`."""
+        self.person(connection, proven, now)
+        found = self._belongings.of(connection, proven, now, organization_id=organization_id)
+        if not found:
+            raise Denied(Denial.UNKNOWN)
+        if not found[0].standing.met:
+            raise Denied(Denial.SUSPENDED, found[0].standing)
+        fresh = self._is_fresh(connection, proven, now)
+        made = Admin if found[0].role is Role.ADMIN else Member
+        return made(
+            account_id=proven.account_id,
+            proven=proven,
+            now=now,
+            organization_id=organization_id,
+            role=found[0].role,
+            fresh=fresh,
+        )
+
+    def admin(self, connection: Connection, proven: Proven, organization_id: str, now: datetime) -> Admin:
+        """Return an admin of the organisation. Raises :class:`Denied`."""
+        member = self.member(connection, proven, organization_id, now)
+        if not isinstance(member, Admin):
+            raise Denied(Denial.NOT_ADMIN)
+        return member
+
+    def fresh_admin(self, connection: Connection, proven: Proven, organization_id: str, now: datetime) -> FreshAdmin:
+        """Return an admin of the organisation with a fresh proof. Raises :class:`Denied`."""
+        admin = self.admin(connection, proven, organization_id, now)
+        if not admin.fresh:
+            raise Denied(Denial.STALE)
+        return FreshAdmin(
+            account_id=admin.account_id,
+            proven=admin.proven,
+            now=now,
+            organization_id=organization_id,
+            role=admin.role,
+            fresh=True,
+        )
+
+    def operator(self, connection: Connection, proven: Proven, now: datetime) -> Operator:
+        """Return an operator. Raises :class:`Denied`."""
+        judged = self._sign_ins.judge(connection, proven, Purpose.ADMINISTRATION, now)
+        if not judged.holds or judged.verdict is None:
+            raise Denied(Denial.SIGNED_OUT)
+        if not self._operators.includes(connection, proven.account_id):
+            raise Denied(Denial.NOT_OPERATOR)
+        by_tenant = proven.tenant in self._operator_tenants and not proven.guest
+        if not by_tenant and judged.verdict.strength < Strength.PHISHING_RESISTANT:
+            raise Denied(Denial.NOT_OPERATOR)
+        return Operator(
+            account_id=proven.account_id, proven=proven, now=now, fresh=self._is_fresh(connection, proven, now)
+        )
+
+    def fresh_operator(self, connection: Connection, proven: Proven, now: datetime) -> FreshOperator:
+        """Return an operator with a fresh proof. Raises :class:`Denied`."""
+        operator = self.operator(connection, proven, now)
+        if not operator.fresh:
+            raise Denied(Denial.STALE)
+        return FreshOperator(account_id=operator.account_id, proven=proven, now=now, fresh=True)
+
+    def _is_fresh(self, connection: Connection, proven: Proven, now: datetime) -> bool:
+        requirement = self._policy.fresh_requirement(Purpose.ADMINISTRATION, most=FRESH)
+        return self._sign_ins.meets(connection, proven, requirement, now).holds
