@@ -68,8 +68,8 @@ class Requirement:
     """What policy asks for. The default: MFA, of any binding.
 
     ``max_age`` is the greatest age of the authentication (OpenID Connect Core 3.1.2.1), without leeway: of
-    ``auth_time`` where it is known, otherwise of the evidence, unless ``needs_auth_time``. If ``acr`` names
-    any, one of them must be achieved. Evidence ages out after ``lifetimes``.
+    ``auth_time`` where it is known, otherwise of the evidence, unless ``needs_auth_time``; of renewed evidence
+    always of the evidence. If ``acr`` names any, one of them must be achieved. Evidence ages out after ``lifetimes``.
     """
 
     purpose: Purpose = Purpose.SIGN_IN
@@ -164,7 +164,9 @@ def _has_auth_time(_: Evidence, case: _Case) -> bool:
 
 def _is_recent(evidence: Evidence, case: _Case) -> bool:
     max_age = case.requirement.max_age
-    return max_age is None or case.now - (case.auth_time or evidence.observed_at) <= max_age
+    # A factor that was given for this very sign-in is as old as that, however long ago the session began.
+    given_at = evidence.observed_at if evidence.renewed else case.auth_time or evidence.observed_at
+    return max_age is None or case.now - given_at <= max_age
 
 
 def _achieves_acr(evidence: Evidence, case: _Case) -> bool:

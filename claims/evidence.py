@@ -45,15 +45,15 @@ class Kind(StrEnum):
     ACR = "acr"  # OpenID Connect Core 1.0, section 2
     ACRS = "acrs"  # Entra authentication contexts
     ACCOUNT_SETTING = "account_setting"
-    TENANT_ATTESTATION = "tenant_attestation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What was said (``values``), what it is worth, and when it was seen.
 
-    ``source`` names the claim it was read from, such as ``entra:access_token.amr``. Raises ``ValueError`` for
-    values that are none, empty or doubled, for an empty source, and for a moment that is not aware UTC.
+    ``source`` names the claim it was read from, such as ``entra:access_token.amr``. ``renewed``: the factor was
+    given for this very sign-in, whenever the session began. Raises ``ValueError`` for values that are none, empty
+    or doubled, for an empty source, and for a moment that is not aware UTC.
     """
 
     kind: Kind
@@ -62,6 +62,7 @@ class Evidence:
     binding: Binding
     observed_at: datetime
     source: str
+    renewed: bool = False
 
     def __post_init__(self) -> None:
         require_utc(self.observed_at)
@@ -90,18 +91,21 @@ def dump(authentication: Authentication) -> dict[str, object]:
     auth_time = authentication.auth_time
     return {
         "auth_time": None if auth_time is None else _dump_moment(auth_time),
-        "evidence": [
-            {
-                "kind": evidence.kind.value,
-                "values": list(evidence.values),
-                "strength": evidence.strength.label,
-                "binding": evidence.binding.value,
-                "observed_at": _dump_moment(evidence.observed_at),
-                "source": evidence.source,
-            }
-            for evidence in authentication.evidence
-        ],
+        "evidence": [_dump_evidence(evidence) for evidence in authentication.evidence],
     }
+
+
+def _dump_evidence(evidence: Evidence) -> dict[str, object]:
+    members: dict[str, object] = {
+        "kind": evidence.kind.value,
+        "values": list(evidence.values),
+        "strength": evidence.strength.label,
+        "binding": evidence.binding.value,
+        "observed_at": _dump_moment(evidence.observed_at),
+        "source": evidence.source,
+    }
+    # Left out where it is not so: records of before know nothing of it, and neither do the processes that wrote them.
+    return {**members, "renewed": True} if evidence.renewed else members
 
 
 def load(raw: object) -> Authentication:
@@ -114,9 +118,9 @@ def load(raw: object) -> Authentication:
 
 
 def _load_evidence(raw: object) -> Evidence:
-    kind, values, strength, binding, observed_at, source = _members(
-        raw, "kind", "values", "strength", "binding", "observed_at", "source"
-    )
+    renewed = isinstance(raw, dict) and raw.get("renewed") is True
+    names = ("kind", "values", "strength", "binding", "observed_at", "source", *(("renewed",) if renewed else ()))
+    kind, values, strength, binding, observed_at, source, *_ = _members(raw, *names)
     return Evidence(
         kind=Kind(_string(kind)),
         values=tuple(_string(value) for value in _list(values)),
@@ -124,6 +128,7 @@ def _load_evidence(raw: object) -> Evidence:
         binding=Binding(_string(binding)),
         observed_at=_load_moment(observed_at),
         source=_string(source),
+        renewed=renewed,
     )
 
 

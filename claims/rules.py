@@ -33,7 +33,8 @@ def true_or_false(raw: object) -> tuple[str, ...] | None:
 class Rule:
     """How one claim of one document becomes evidence.
 
-    ``grades`` holds every value that is recognised and its strength; the strongest one present counts.
+    ``grades`` holds every value that is recognised and its strength; the strongest one present counts. ``renewed``
+    are the values that say that the factor was given for this very sign-in.
     """
 
     source: str
@@ -43,14 +44,19 @@ class Rule:
     shape: Shape
     grades: Mapping[str, Strength]
     binding: Binding
+    renewed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
-    """A tenant's admin attested that this authentication context (``acrs`` value) requires this strength."""
+    """A tenant's admin attested that this authentication context (``acrs`` value) requires this strength.
+
+    ``every_time``: its policy asks for the factor at every sign-in, and is not content with one given earlier.
+    """
 
     context: str
     strength: Strength
+    every_time: bool = False
 
 
 ENTRA = (
@@ -109,10 +115,11 @@ def attested(attestations: Iterable[Attestation]) -> tuple[Rule, ...]:
     """Return the rules for a tenant with these attestations on file; without any, ``acrs`` is worth nothing.
 
     Entra adds a requested context to the token even where no policy stands behind it, so the value alone
-    proves nothing. A context attested twice is worth the weaker of the two.
+    proves nothing. A context attested twice is worth the weaker of the two, and renewed only if both say so.
     """
     strongest_first = sorted(attestations, key=lambda attestation: attestation.strength, reverse=True)
     grades = {attestation.context: attestation.strength for attestation in strongest_first}
+    not_every_time = {attestation.context for attestation in strongest_first if not attestation.every_time}
     if not grades:
         return ()
     return (
@@ -124,6 +131,7 @@ def attested(attestations: Iterable[Attestation]) -> tuple[Rule, ...]:
             shape=text_list,
             grades=MappingProxyType(grades),
             binding=Binding.ATTESTED,
+            renewed=frozenset(grades) - not_every_time,
         ),
     )
 
@@ -178,13 +186,16 @@ def _apply(rule: Rule, documents: Mapping[str, object], observed_at: datetime) -
     recognised = tuple(value for value in values if value in rule.grades)
     if not recognised:
         return None
+    strength = max(rule.grades[value] for value in recognised)
     return Evidence(
         kind=rule.kind,
         values=recognised,
-        strength=max(rule.grades[value] for value in recognised),
+        strength=strength,
         binding=rule.binding,
         observed_at=observed_at,
         source=rule.source,
+        # A weaker value that was renewed says nothing of the factor that the strength comes from.
+        renewed=any(value in rule.renewed for value in recognised if rule.grades[value] == strength),
     )
 
 

@@ -3,14 +3,27 @@
 import hashlib
 import json
 import re
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
 from providers.http import is_loopback
 from providers.provider import Provider
+
+if TYPE_CHECKING:
+    from providers.tenants import TenantDirectory
 
 CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant that all personal Microsoft accounts live in. A public constant of Microsoft's."""
@@ -71,6 +84,15 @@ def _visible(value: SecretStr) -> SecretStr:
     return value
 
 
+def _date(value: object) -> date:
+    # A TOML date, or what stands for one in the environment: pydantic alone would take moments and numbers, too.
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("must be a date, such as 2026-11-21")
+    return date.fromisoformat(value)
+
+
 def _host(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", value):
         raise ValueError("must be a host name in lower case")
@@ -114,20 +136,29 @@ class MicrosoftAccountSettings(CommonSettings):
 class TenantSettings(_Settings):
     """One Entra tenant that may sign in.
 
-    ``guests`` takes users whose home is elsewhere. ``contexts`` is what the tenant's admin attested: an
-    authentication context (``c1`` to ``c99``) and the strength that its policy enforces.
+    ``guests`` takes users whose home is elsewhere. ``contexts`` is what the tenant's admin attested, and
+    ``contexts_attested_on`` when: an authentication context (``c1`` to ``c99``) and the strength that its policy
+    enforces. It counts for a year (:data:`providers.tenants.REVIEW_AFTER`).
     """
 
     name: Text
     guests: bool = False
     contexts: dict[Annotated[str, StringConstraints(pattern=r"^c[1-9][0-9]?$")], AcceptedStrength] = {}
+    contexts_attested_on: Annotated[date, BeforeValidator(_date)] | None = None
+
+    @model_validator(mode="after")
+    def _attestations_have_a_date(self) -> Self:
+        if self.contexts and self.contexts_attested_on is None:
+            raise ValueError("contexts: contexts_attested_on must say when the tenant's admin attested them")
+        return self
 
 
 class EntraSettings(CommonSettings):
-    """Work accounts of the tenants listed, and of no other.
+    """Work accounts of the tenants listed, and of those that organisations bring.
 
-    ``evidence_scope`` is the scope of our own evidence API, and ``evidence_audience`` what its access tokens
-    carry as ``aud``. ``v1_issuer`` issues them, with ``/{tid}/`` appended.
+    ``authority`` is ``organizations``, or the one tenant at which people sign in. ``evidence_scope`` is the scope of
+    our own evidence API, and ``evidence_audience`` what its access tokens carry as ``aud``. ``v1_issuer`` issues them,
+    with ``/{tid}/`` appended.
     """
 
     kind: Literal["entra"] = "entra"
@@ -136,14 +167,16 @@ class EntraSettings(CommonSettings):
     authority: Annotated[str, AfterValidator(_authority)] = "organizations"
     evidence_scope: Word
     evidence_audience: Word
-    tenants: Annotated[dict[Guid, TenantSettings], Field(min_length=1)]
+    tenants: dict[Guid, TenantSettings] = {}
 
     @model_validator(mode="after")
     def _tenants_fit(self) -> Self:
         if CONSUMERS in self.tenants:
             raise ValueError("tenants: personal accounts are a microsoft_account provider, not a tenant")
-        if self.authority != "organizations" and self.tenants.keys() != {self.authority}:
-            raise ValueError("tenants: must list exactly the tenant that is the authority")
+        if self.authority != "organizations" and not self.tenants.keys() <= {self.authority}:
+            raise ValueError("tenants: must list no other tenant than the one that is the authority")
+        if self.authority == CONSUMERS:
+            raise ValueError("authority: personal accounts are a microsoft_account provider, not a tenant")
         return self
 
 
@@ -220,11 +253,11 @@ def fingerprint(settings: CommonSettings) -> str:
     return hashlib.sha256(json.dumps(proven, sort_keys=True).encode()).hexdigest()
 
 
-def build(provider_id: str, settings: ProviderSettings, callback_url: str) -> Provider:
+def build(provider_id: str, settings: ProviderSettings, callback_url: str, tenants: "TenantDirectory") -> Provider:
     """Return the provider that ``settings`` describe. Makes no network call.
 
-    ``callback_url`` is the absolute redirect URI registered there. Raises ``ValueError`` when the environment
-    makes its library unsafe.
+    ``callback_url`` is the absolute redirect URI registered there. ``tenants`` is asked in every sign-in with a work
+    account. Raises ``ValueError`` when the environment makes its library unsafe.
     """
     # Imported here because each of them takes its settings from this module, and MSAL is slow to import.
     match settings:
@@ -235,7 +268,7 @@ def build(provider_id: str, settings: ProviderSettings, callback_url: str) -> Pr
         case EntraSettings():
             from providers.microsoft.entra import Entra
 
-            return Entra(provider_id, settings, callback_url)
+            return Entra(provider_id, settings, callback_url, tenants)
         case GitHubSettings():
             from providers.github import GitHub
 

@@ -1,6 +1,7 @@
 """The keys that issuers publish (RFC 7517), fetched when needed and kept for a while."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from providers.http import json_of
 LIFETIME = timedelta(hours=24)
 REFETCH_AFTER = timedelta(minutes=5)
 MAX_KEYS = 200
+MAX_SETS = 256
 _SHORTEST_MODULUS = 2048  # bits (RFC 7518, section 3.3)
 
 log = logging.getLogger(__name__)
@@ -58,22 +60,25 @@ class JwksCache:
 
     A set is kept for 24 hours. For a ``kid`` that is not in it, it is fetched again, at most once in 5 minutes, so
     that tokens with made-up ``kid`` cause no flood. When fetching fails, the last good set stays in use. However
-    many ask at once, one fetches.
+    many ask at once, one fetches. Of more than 256 URLs, the one unused longest is forgotten.
     """
 
     def __init__(self, connect: Callable[[], requests.Session]) -> None:
         """``connect`` makes the session of one fetch: hours pass until the next, and no connection waits for it."""
         self._connect = connect
         self._lock = Lock()
-        self._sets: dict[str, _KeySet] = {}
+        self._sets: OrderedDict[str, _KeySet] = OrderedDict()
 
     def keys(self, url: str, kid: str, now: datetime) -> tuple[PublishedKey, ...]:
         """Return the keys published at ``url`` under ``kid``; none if there is none. Raises :class:`KeysUnavailable`.
 
-        ``url`` must come from configuration or discovery: every URL is remembered.
+        ``url`` must come from configuration or discovery, and never from a token.
         """
         with self._lock:
             known = self._sets.setdefault(url, _KeySet())
+            self._sets.move_to_end(url)
+            if len(self._sets) > MAX_SETS:
+                self._sets.popitem(last=False)
         if not self._is_due(known, kid, now):
             return known.of(kid)
         flights = known.flights

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from claims.evidence import Authentication, Binding, Kind
 from claims.profile import Profile
+
+if TYPE_CHECKING:
+    from providers.tenants import Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,12 @@ class Ask:
     """What one redirect asks of the provider.
 
     ``max_age`` in seconds; 0 is not the same as none. ``widen_scope`` asks GitHub for its broader scope.
-    ``claims_challenge`` is what Entra's token endpoint wanted repeated in the next request.
+
+    The rest is for Entra, and the others take no notice of it. ``claims_challenge`` is what its token endpoint wanted
+    repeated in the next request. ``tenant``: sign in at that very tenant (a ``tid``). ``domain_hint`` spares a user
+    of that domain the question who they are; what is no domain is left out. ``consent`` asks the user to approve the
+    permissions once more. ``mapping``: somebody shows that they may speak for ``tenant``, which need not be admitted
+    yet; what comes back opens nothing else.
     """
 
     force_mfa: bool = False
@@ -56,6 +64,10 @@ class Ask:
     max_age: int | None = None
     widen_scope: bool = False
     claims_challenge: str | None = None
+    tenant: str | None = None
+    domain_hint: str | None = None
+    consent: bool = False
+    mapping: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,11 @@ class Identified:
 
     ``missing`` is a hint for the refusal page when no evidence came. ``again`` is what would be worth asking once
     more if the evidence does not do; none where asking again cannot help. The broker asks at most once more.
+
+    ``guest``: the user's home is another tenant than the subject's. ``admitted`` is that tenant as the directory had it
+    at this very moment; none without a tenant, and none for a mapping. ``mapping`` is that of the :class:`Ask` that led
+    here; ``roles`` are filled for it alone: the tenant-wide directory roles of the user, by template id (lower-case
+    GUIDs; :mod:`providers.microsoft.roles` names those that may speak for a tenant).
     """
 
     subject: Subject
@@ -97,6 +114,10 @@ class Identified:
     authentication: Authentication
     missing: Missing | None = None
     again: Ask | None = None
+    guest: bool = False
+    admitted: "Tenant | None" = None
+    mapping: bool = False
+    roles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +142,7 @@ class Fault(StrEnum):
     NOT_ASSIGNED = "not_assigned"  # the organisation has not given the user this application
     WRONG_ACCOUNT = "wrong_account"  # wrong account type or a directory it does not belong to
     GUEST_REFUSED = "guest_refused"  # a guest of a tenant that takes no guests here
-    TENANT_NOT_ALLOWED = "tenant_not_allowed"  # the tenant is not on the allow-list
+    TENANT_NOT_ALLOWED = "tenant_not_allowed"  # nobody of the tenant may sign in here, or not now
     ACCOUNT_UNUSABLE = "account_unusable"  # suspended, or not a person's account
     EMAIL_UNVERIFIED = "email_unverified"  # the provider wants a verified email first
     LOGIN_REQUIRED = "login_required"  # no session at the provider for a silent request

@@ -64,25 +64,50 @@ _ERRORS: Mapping[str, Fault] = {
     "unsupported_response_type": Fault.MISCONFIGURED,
 }
 
+# No such application in the directory: at one tenant, its admin has not approved it; elsewhere we named a wrong one.
+_UNKNOWN_APPLICATION = frozenset({700011, 700016})
+
+ADMIN_FAULTS = frozenset({Fault.ADMIN_CONSENT_REQUIRED, Fault.DEVICE_REQUIRED, Fault.NOT_ASSIGNED})
+"""What only an admin of the user's organisation can mend, whatever number came with it."""
+
 _NUMBER = re.compile(r"\bAADSTS(\d{4,9})\b", re.ASCII)
 _GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _CORRELATION_ID = re.compile(rf"\bCorrelation ID: ?({_GUID})\b")
 
 
-def refusal(error: Mapping[str, object], *, again: Ask | None = None) -> ProviderError:
+def needs_admin(upstream_code: str | None, fault: Fault) -> bool:
+    """Return whether the refusal with this code and fault means that the user's admin must do something.
+
+    A rule that blocked counts only with its number, by which the admin can find it.
+    """
+    if fault is Fault.BLOCKED_BY_POLICY:
+        return upstream_code is not None and _NUMBER.fullmatch(upstream_code) is not None
+    return fault in ADMIN_FAULTS
+
+
+def refusal(
+    error: Mapping[str, object],
+    *,
+    again: Ask | None = None,
+    consent: Ask | None = None,
+    at_tenant: bool = False,
+) -> ProviderError:
     """Return what an error of the authorization or token endpoint means.
 
-    ``again`` is what to ask next where asking again can help; it goes with the errors that it can mend only.
+    ``again`` is what to ask next where asking for MFA again can help, ``consent`` where asking for the user's approval
+    can; each goes only with the errors that it can mend. ``at_tenant``: a tenant was named, and not by configuration.
     """
     numbers = _numbers(error)
     number = next((each for each in numbers if each in FAULTS), numbers[0] if numbers else None)
     fault = _fault(number, error.get("error"))
+    if at_tenant and number in _UNKNOWN_APPLICATION:
+        fault = Fault.ADMIN_CONSENT_REQUIRED
     return ProviderError(
         fault,
         "Microsoft refused the sign-in" if number is None else f"Microsoft refused the sign-in: AADSTS{number}",
         upstream_code=None if number is None else f"AADSTS{number}",
         correlation_id=_correlation_id(error),
-        again=again if fault is Fault.MFA_REQUIRED else None,
+        again={Fault.MFA_REQUIRED: again, Fault.CONSENT_REQUIRED: consent}.get(fault),
     )
 
 

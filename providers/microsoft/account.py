@@ -54,7 +54,6 @@ class MicrosoftAccount:
         self._tokens = TokenReader(
             client_id=settings.client_id,
             instance=settings.instance,
-            selector=_SELECTOR,
             ca_bundle=settings.ca_bundle,
         )
 

@@ -1,4 +1,4 @@
-"""One app registration at one authority, on MSAL.
+"""One app registration, on MSAL: at the authority in the configuration, or at one tenant's.
 
 MSAL builds the authorization request (PKCE, state, nonce) and redeems the code. It validates no token, caches
 what it gets and logs what it cannot read: tokens.py does the first, and this file sees to the others.
@@ -11,10 +11,11 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import cast
 from urllib.parse import urlencode
 
@@ -35,20 +36,43 @@ DISCOVERY_LIFETIME = 3600.0
 # messages quote them, so they are neither passed on nor chained.
 _UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RuntimeError)
 
+_AUTHORIZE = "/oauth2/v2.0/authorize"
+_MOST_IDLE = 16  # applications, of all authorities together: whoever names a tenant makes us build one
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """What a code was worth, none of it validated. ``nonce`` is what the ID token must carry."""
+    """What a code was worth at ``authority``, none of it validated. ``nonce`` is what the ID token must carry."""
 
+    authority: str
     id_token: str = field(repr=False)
     access_token: str | None = field(repr=False)
     nonce: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Authority:
+    """``issuer`` is what its discovery document says; ``unknown`` the fault where Microsoft knows no such one."""
+
+    url: str
+    issuer: str
+    unknown: Fault = Fault.MISCONFIGURED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Idle:
+    """An application nobody uses just now, and when it was built."""
+
+    authority: str
+    born: float
+    application: msal.ConfidentialClientApplication
+
+
 class Registration:
     """One app registration at ``{instance}/{selector}``, such as ``https://login.microsoftonline.com/organizations``.
 
-    ``issuer`` is what the discovery document says there. ``clock`` counts seconds.
+    ``issuer`` is what the discovery document says there. A sign-in that names a tenant goes to ``{instance}/{tenant}``
+    instead, and ends there: Microsoft redeems a code where it was asked for. ``clock`` counts seconds.
     """
 
     def __init__(
@@ -65,12 +89,15 @@ class Registration:
     ) -> None:
         self._client_id = client_id
         self._client_secret = client_secret
-        self._authority = f"{instance}/{selector}"
+        self._instance = instance
+        self._selector = selector
+        self._own = _Authority(url=f"{instance}/{selector}", issuer=issuer)
         self._callback_url = callback_url
-        self._back_channel = partial(BackChannel, instance, issuer, ca_bundle)
+        self._back_channel = partial(BackChannel, instance, ca_bundle=ca_bundle)
         self._clock = clock
         # MSAL promises nothing about threads, nor does requests: whoever uses an application has it alone.
-        self._idle: deque[tuple[float, msal.ConfidentialClientApplication]] = deque(maxlen=16)
+        self._idle: deque[_Idle] = deque(maxlen=_MOST_IDLE)
+        self._lock = Lock()
 
     def begin(
         self,
@@ -79,23 +106,36 @@ class Registration:
         scopes: Sequence[str],
         claims: Mapping[str, object] | None = None,
         extra: Mapping[str, str] | None = None,
+        tenant: str | None = None,
+        domain_hint: str | None = None,
     ) -> Redirect:
         """Return the authorization request. ``extra`` are parameters that MSAL has no name for.
 
-        Raises :class:`ProviderError` when the authority's discovery document cannot be had.
+        ``tenant`` (a ``tid``) and ``domain_hint`` are believed as they are; those in ``ask`` are not looked at. Raises
+        :class:`ProviderError` when the authority's discovery document cannot be had.
         """
-        with self._application() as application:
+        authority = self._authority(tenant)
+        with self._application(authority) as application:
             flow = application.initiate_auth_code_flow(
                 scopes=list(scopes),
                 redirect_uri=self._callback_url,
-                prompt="login" if ask.reauthenticate else "select_account" if ask.select_account else None,
+                prompt=_prompt(ask),
                 claims_challenge=json.dumps(claims) if claims else None,
-                max_age=ask.max_age,
+                # There is one prompt; where consent takes it, this makes the user authenticate as "login" would.
+                max_age=0 if ask.consent and ask.reauthenticate else ask.max_age,
                 response_mode="form_post",
+                domain_hint=domain_hint,
             )
         url = flow.pop("auth_uri") + (f"&{urlencode(extra)}" if extra else "")
         flow.pop("max_age", None)  # whether the authentication is recent enough is for policy to say, not for MSAL
-        private = {"authority": self._authority, "msal": flow, "force_mfa": ask.force_mfa}
+        private = {
+            "authority": authority.url,
+            "tenant": tenant,
+            "mapping": ask.mapping,
+            "msal": flow,
+            "force_mfa": ask.force_mfa,
+            "consent": ask.consent,
+        }
         return Redirect(url=url, state=flow["state"], flow=private)
 
     def redeem(self, flow: Mapping[str, object], returned: Return) -> Tokens:
@@ -106,30 +146,49 @@ class Registration:
         state = returned.parameters.get("state", "").encode(errors="replace")
         if not hmac.compare_digest(state, kept["state"].encode()):
             raise ProviderError(Fault.INVALID_RESPONSE, "the response belongs to another flow")
-        if flow["authority"] != self._authority:
+        authority = self._authority(tenant_of(flow))
+        if flow["authority"] != authority.url:
             raise ProviderError(Fault.EXPIRED, "the authority changed while the user was away")
         if "error" in returned.parameters:
-            raise refusal(returned.parameters, again=ask_again(flow))
+            raise _refusal(flow, returned.parameters, ask_again(flow))
         code = returned.parameters.get("code")
         if not code:
             raise ProviderError(Fault.INVALID_RESPONSE, "the response has neither code nor error")
-        result = self._redeem(kept, code)
+        result = self._redeem(authority, kept, code)
         if "error" in result:
-            raise refusal(result, again=ask_again(flow, result.get("claims")))
+            raise _refusal(flow, result, ask_again(flow, result.get("claims")))
         id_token, access_token = result.get("id_token"), result.get("access_token")
         if not isinstance(id_token, str):
             raise ProviderError(Fault.INVALID_RESPONSE, "the token response has no ID token")
         return Tokens(
+            authority=authority.url,
             id_token=id_token,
             access_token=access_token if isinstance(access_token, str) else None,
             nonce=hashlib.sha256(kept["nonce"].encode()).hexdigest(),  # MSAL sends the hash
         )
 
-    def _redeem(self, kept: Mapping[str, str], code: str) -> Mapping[str, object]:
+    def beside_authorization(self, path: str, tenant: str) -> str:
+        """Return the address of ``path`` where the browser would be sent to sign in at ``tenant``.
+
+        Raises :class:`ProviderError` as ``begin``.
+        """
+        with self._application(self._authority(tenant)) as application:
+            endpoint = str(application.authority.authorization_endpoint)
+        if not endpoint.endswith(_AUTHORIZE):
+            raise ProviderError(Fault.MISCONFIGURED, "the authorization endpoint is not where Microsoft's is")
+        return endpoint.removesuffix(_AUTHORIZE) + path
+
+    def _authority(self, tenant: str | None) -> _Authority:
+        if tenant is None or tenant == self._selector:
+            return self._own
+        url = f"{self._instance}/{tenant}"
+        return _Authority(url=url, issuer=f"{url}/v2.0", unknown=Fault.TENANT_NOT_ALLOWED)
+
+    def _redeem(self, authority: _Authority, kept: Mapping[str, str], code: str) -> Mapping[str, object]:
         # A copy, because MSAL changes the flow. Of the response only these two: MSAL would decode client_info
         # unchecked, and send the user's id on in a header.
         response = {"code": code, "state": kept["state"]}
-        with self._application() as application:
+        with self._application(authority) as application:
             try:
                 return cast(Mapping[str, object], application.acquire_token_by_auth_code_flow(dict(kept), response))
             except _UNREADABLE as error:
@@ -137,25 +196,28 @@ class Registration:
         raise ProviderError(Fault.INVALID_RESPONSE, f"MSAL could not read the token response: {unreadable}")
 
     @contextmanager
-    def _application(self) -> Iterator[msal.ConfidentialClientApplication]:
-        born, application = self._idle_application() or (self._clock(), self._build())
-        yield application
-        self._idle.append((born, application))  # one that raised is not used again
+    def _application(self, authority: _Authority) -> Iterator[msal.ConfidentialClientApplication]:
+        used = self._take_idle(authority) or _Idle(
+            authority=authority.url, born=self._clock(), application=self._build(authority)
+        )
+        yield used.application
+        with self._lock:
+            self._idle.append(used)  # one that raised is not used again; the one unused longest makes room
 
-    def _idle_application(self) -> tuple[float, msal.ConfidentialClientApplication] | None:
-        with suppress(IndexError):  # nobody has left one
-            born, application = self._idle.pop()
-            if self._clock() - born < DISCOVERY_LIFETIME:
-                return born, application
-        return None
+    def _take_idle(self, authority: _Authority) -> _Idle | None:
+        with self._lock:
+            found = next((each for each in reversed(self._idle) if each.authority == authority.url), None)
+            if found is not None:
+                self._idle.remove(found)
+        return found if found is not None and self._clock() - found.born < DISCOVERY_LIFETIME else None
 
-    def _build(self) -> msal.ConfidentialClientApplication:
+    def _build(self, authority: _Authority) -> msal.ConfidentialClientApplication:
         try:
             return msal.ConfidentialClientApplication(
                 self._client_id,
                 client_credential=self._client_secret,
-                authority=self._authority,
-                http_client=self._back_channel(),
+                authority=authority.url,
+                http_client=self._back_channel(issuer=authority.issuer, unknown=authority.unknown),
                 http_cache=_NoMemory(),
                 token_cache=_NoTokens(),
                 exclude_scopes=["offline_access"],
@@ -171,10 +233,42 @@ def ask_again(flow: Mapping[str, object], claims_challenge: object = None) -> As
     """Return what to ask after ``flow`` if the evidence does not do; none when MFA was insisted on already."""
     if flow["force_mfa"]:
         return None
-    return Ask(
+    return replace(
+        _same(flow),
         force_mfa=True,
         claims_challenge=claims_challenge if isinstance(claims_challenge, str) else None,
     )
+
+
+def tenant_of(flow: Mapping[str, object]) -> str | None:
+    """Return the tenant that ``begin`` was told to sign in at."""
+    tenant = flow.get("tenant")
+    return tenant if isinstance(tenant, str) else None
+
+
+def is_mapping(flow: Mapping[str, object]) -> bool:
+    """Return whether ``flow`` was begun as a mapping sign-in. It cannot be completed as another one."""
+    return flow.get("mapping") is True
+
+
+def _same(flow: Mapping[str, object]) -> Ask:
+    """Return what leads to the same place once more."""
+    return Ask(force_mfa=flow["force_mfa"] is True, tenant=tenant_of(flow), mapping=is_mapping(flow))
+
+
+def _refusal(flow: Mapping[str, object], error: Mapping[str, object], again: Ask | None) -> ProviderError:
+    return refusal(
+        error,
+        again=again,
+        consent=None if flow.get("consent") is True else replace(_same(flow), consent=True),
+        at_tenant=tenant_of(flow) is not None,
+    )
+
+
+def _prompt(ask: Ask) -> str | None:
+    if ask.consent:
+        return "consent"
+    return "login" if ask.reauthenticate else "select_account" if ask.select_account else None
 
 
 class _NoTokens(msal.TokenCache):  # type: ignore[misc]  # MSAL ships no types

@@ -16,19 +16,21 @@ _ERROR = re.compile(r"[a-z_]{1,100}")  # RFC 6749, section 5.2, as far as anybod
 class BackChannel:
     """MSAL's ``HttpClient``. Raises :class:`ProviderError`, which passes through MSAL untouched.
 
-    ``instance`` is the one server that tokens are asked of, ``issuer`` what its discovery document must say.
+    ``instance`` is the one server that tokens are asked of, ``issuer`` what its discovery document must say, and
+    ``unknown`` the fault where there is no such authority.
     """
 
-    def __init__(self, instance: str, issuer: str, ca_bundle: Path | None) -> None:
+    def __init__(self, instance: str, issuer: str, ca_bundle: Path | None, unknown: Fault) -> None:
         self._instance = instance
         self._issuer = issuer
+        self._unknown = unknown
         self._session = outbound(ca_bundle=ca_bundle)
 
     def get(self, url: str, **kwargs: Any) -> requests.Response:
         """Return the discovery document, which is all that MSAL gets."""
         response = self._send("GET", url, kwargs)
         if response.status_code in (400, 404):
-            raise ProviderError(Fault.MISCONFIGURED, "Microsoft knows no such authority")
+            raise ProviderError(self._unknown, "Microsoft knows no such authority")
         document = _json_object(response)
         if response.status_code != 200 or document is None:
             raise ProviderError(Fault.UNAVAILABLE, f"no discovery document: HTTP {response.status_code}")

@@ -9,6 +9,7 @@ from claims.profile import Profile
 from claims.vocabulary import instant
 from providers.microsoft.tokens import Claims
 from providers.provider import Ask, Identified, Missing, Subject
+from providers.tenants import Tenant
 
 # What could be evidence, and where the user's home is. Of the person they say nothing.
 _VERBATIM = frozenset({"acct", "acr", "acrs", "amr", "idp", "ver", "xms_edov"})
@@ -24,8 +25,14 @@ def identified(
     *,
     missing: Missing | None,
     again: Ask | None,
+    guest: bool = False,
+    admitted: Tenant | None = None,
+    roles: frozenset[str] | None = None,
 ) -> Identified:
-    """Return who the ID token with these claims speaks of. The key is (``tid``, ``oid``), never an address."""
+    """Return who the ID token with these claims speaks of. The key is (``tid``, ``oid``), never an address.
+
+    ``roles`` are those of a mapping sign-in; none for any other.
+    """
     # Microsoft's word that the address belongs to who signed in; seen as 1, "1" and true, which equals 1.
     verified = claims.get("xms_edov") in (1, "1")
     return Identified(
@@ -34,6 +41,10 @@ def identified(
         authentication=Authentication(evidence=evidence, auth_time=instant(claims.get("auth_time"), now)),
         missing=missing,
         again=again,
+        guest=guest,
+        admitted=admitted,
+        mapping=roles is not None,
+        roles=roles or frozenset(),
     )
 
 

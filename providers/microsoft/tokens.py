@@ -5,7 +5,6 @@ claims". The issuer follows from the token's own ``tid``, the signing key says w
 agree with the instance that the operator named.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +14,11 @@ from providers.http import outbound
 from providers.id_token import InvalidToken, IssuerRule, validate
 from providers.jwks import JwksCache, KeysUnavailable
 from providers.microsoft.app import Tokens
+from providers.microsoft.guids import is_guid
 from providers.provider import Fault, ProviderError
 
 Claims = Mapping[str, object]
 
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _SAME_SIGN_IN = 300  # seconds between the issue of the ID token and of the evidence token
 
 
@@ -37,12 +36,11 @@ class EvidenceApi:
 
 
 class TokenReader:
-    """Validates the tokens for one client at one authority, ``{instance}/{selector}``. Safe to share."""
+    """Validates the tokens for one client, by the keys of the authority that gave them. Safe to share."""
 
-    def __init__(self, *, client_id: str, instance: str, selector: str, ca_bundle: Path | None) -> None:
+    def __init__(self, *, client_id: str, instance: str, ca_bundle: Path | None) -> None:
         self._client_id = client_id
         self._instance = instance
-        self._keys_url = f"{instance}/{selector}/discovery"
         self._jwks = JwksCache(lambda: outbound(ca_bundle=ca_bundle))
 
     def issuer_for(self, tid: object) -> str:
@@ -62,16 +60,16 @@ class TokenReader:
             _require(_issuer_of_key(key, tid) == self.issuer_for(tid), "key_issuer")
             return self.issuer_for(tid)
 
-        return self._validate(
-            "ID token", tokens.id_token, "v2.0/keys", issuer, self._client_id, now, nonce=tokens.nonce
-        )
+        keys_url = f"{tokens.authority}/discovery/v2.0/keys"
+        return self._validate("ID token", tokens.id_token, keys_url, issuer, self._client_id, now, nonce=tokens.nonce)
 
-    def evidence(self, token: str | None, identity: Claims, api: EvidenceApi, now: datetime) -> Claims | None:
+    def evidence(self, tokens: Tokens, identity: Claims, api: EvidenceApi, now: datetime) -> Claims | None:
         """Return the claims of the access token for ``api`` that came with the ID token of ``identity``.
 
         None when none came, or one that only Microsoft can read: that proves nothing. One that can be read must
         hold and be of the same sign-in. Raises :class:`ProviderError`.
         """
+        token = tokens.access_token
         if token is None or token.count(".") != 2:
             return None
         tid = str(identity["tid"])
@@ -89,23 +87,23 @@ class TokenReader:
             _require(_apart(claims, identity) <= _SAME_SIGN_IN, "another_sign_in")
             return api.issuer_for(tid)
 
-        return self._validate("evidence token", token, "keys", issuer, api.audience, now)
+        keys_url = f"{tokens.authority}/discovery/keys"
+        return self._validate("evidence token", token, keys_url, issuer, api.audience, now)
 
     def _validate(
         self,
         what: str,
         token: str,
-        key_set: str,
+        keys_url: str,
         issuer: IssuerRule,
         audience: str,
         now: datetime,
         nonce: str | None = None,
     ) -> Claims:
-        url = f"{self._keys_url}/{key_set}"
         try:
             return validate(
                 token,
-                keys=lambda kid: self._jwks.keys(url, kid, now),
+                keys=lambda kid: self._jwks.keys(keys_url, kid, now),
                 issuer=issuer,
                 audience=audience,
                 now=now,
@@ -124,7 +122,7 @@ def _issuer_of_key(key: Claims, tid: str) -> str | None:
 
 def _guid(claims: Claims, name: str) -> str:
     value = claims.get(name)
-    if not isinstance(value, str) or not _GUID.fullmatch(value):
+    if not is_guid(value):
         raise InvalidToken(f"{name}_type")
     return value
 

@@ -37,7 +37,7 @@ TENANTS: Mapping[str, Tenant] = MappingProxyType(
         for tenant in (
             Tenant(tid=CONTOSO, name="Contoso", domain="contoso.example", contexts=frozenset({"c1", "c2"})),
             Tenant(tid=FABRIKAM, name="Fabrikam", domain="fabrikam.example"),
-            Tenant(tid=NORTHWIND, name="Northwind", domain="northwind.example"),
+            Tenant(tid=NORTHWIND, name="Northwind", domain="northwind.example", contexts=frozenset({"c1", "c2"})),
             Tenant(tid=OPERATOR, name="Operator", domain="operator.example", contexts=frozenset({"c1"})),
         )
     }
@@ -80,8 +80,8 @@ class Registration:
 
     ``kind`` says with which: a Microsoft registration is either for personal accounts or for Entra tenants.
     ``certificate`` is the PEM of the certificate that verifies client assertions (RFC 7523), Microsoft only.
-    ``optional_claims`` are those of a Microsoft application's manifest. ``id_token_alg`` is for ``oidc``
-    only.
+    ``optional_claims`` and ``group_membership_claims`` are those of a Microsoft application's manifest; the
+    latter, as ``DirectoryRole`` or ``All``, brings ``wids``. ``id_token_alg`` is for ``oidc`` only.
     """
 
     kind: Kind
@@ -90,6 +90,7 @@ class Registration:
     redirect_uris: tuple[str, ...]
     certificate: str | None = None
     optional_claims: frozenset[str] = OPTIONAL_CLAIMS
+    group_membership_claims: Literal["None", "SecurityGroup", "DirectoryRole", "All"] = "DirectoryRole"
     id_token_alg: Literal["RS256", "PS256", "ES256"] = "RS256"  # noqa: S105 - an algorithm
 
 

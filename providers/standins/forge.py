@@ -73,6 +73,14 @@ def _of_tenant(tenant: str) -> Change:
     }
 
 
+def _wids(change: Callable[[list[object]], object]) -> Change:
+    def changed(claims: Claims) -> Claims:
+        roles = claims.get("wids", [])
+        return {**claims, "wids": change(roles if isinstance(roles, list) else [])}
+
+    return changed
+
+
 CHANGES: Mapping[str, Change] = {
     "wrong_iss": _with(iss=f"{ELSEWHERE}/v2.0"),
     "wrong_aud": _with(aud=FOREIGN_GUID),
@@ -89,7 +97,14 @@ CHANGES: Mapping[str, Change] = {
     "no_sub": _without("sub"),
     "iss_tid_mismatch": _with(tid=FOREIGN_GUID),
     "tid_not_guid": _of_tenant("contoso"),
+    "swapped_tid": _of_tenant(FOREIGN_GUID),
     "no_tid": _without("tid"),
+    "no_acct": _without("acct"),
+    "no_wids": _without("wids"),
+    "wids_text": _wids(lambda roles: " ".join(map(str, roles))),
+    "wids_null": _with(wids=None),
+    "wids_nested": _wids(lambda roles: [roles]),
+    "wids_doubled": _wids(lambda roles: [*roles, *roles]),
     "no_oid": _without("oid"),
     "wrong_azp": _with(azp=FOREIGN_GUID),
     "wrong_at_hash": _with(at_hash=b64url(bytes(16))),

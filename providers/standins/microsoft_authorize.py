@@ -19,6 +19,8 @@ from .world import World
 
 MFA = "urn:microsoft:policies:mfa"
 DEFAULT = "urn:microsoft:policies:default"
+ENDS_IN = frozenset({"declined", "no_factor", "blocked", "admin_consent", "unassigned", "no_application"})
+"""Errors of personas with which the browser goes back at once."""
 GRAPH_SCOPES = frozenset({"openid", "profile", "email", "offline_access", "User.Read"})
 
 
@@ -146,7 +148,8 @@ def _sign_in(
     persona: MicrosoftPersona,
     parameters: dict[str, str],
 ) -> Response:
-    if persona.error in ("declined", "no_factor", "blocked", "admin_consent"):
+    unapproved = persona.error == "consent" and parameters.get("prompt") != "consent"
+    if persona.error is not None and (persona.error in ENDS_IN or unapproved):
         return _back(world, parameters, TROUBLES[persona.error].fields())
     want = wanted(parameters)
     policy = bool(want.contexts & persona.acrs & TENANTS[persona.tid].contexts) if persona.tid in TENANTS else False

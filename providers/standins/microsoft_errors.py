@@ -70,6 +70,9 @@ TROUBLES: Mapping[str, Trouble] = MappingProxyType(
         "factor_cancelled": _trouble("interaction_required", 50074, "Strong Authentication is required."),
         "no_factor": _trouble("interaction_required", 50079, "The user must enroll in multi-factor auth."),
         "blocked": _trouble("access_denied", 53003, "Blocked by Conditional Access policies."),
+        "consent": _trouble("consent_required", 65001, "The user has not consented to use the application."),
+        "unassigned": _trouble("access_denied", 50105, "The user is not assigned to the application."),
+        "no_application": _trouble("unauthorized_client", 700016, "Application was not found in the directory."),
         "admin_consent": _trouble("access_denied", 90094, "Admin consent is required."),
         # At the token endpoint
         "mfa_at_token": _trouble(

@@ -20,6 +20,8 @@ from .world import World, disturbance
 
 LIFETIME_SECONDS = 3900
 MSA_LIFETIME_SECONDS = 86_400
+ORDINARY_USER = "b79fbf4d-3ef9-4689-8143-76b194e85509"
+"""What Microsoft puts into everybody's ``wids``, behind the roles."""
 
 
 def token(world: World) -> Blueprint:
@@ -169,6 +171,8 @@ def _of_person(persona: MicrosoftPersona, grant: Grant) -> Claims:
         optional["xms_edov"] = persona.owns_email_domain
     if persona.tid != MSA:
         optional["acct"] = 1 if persona.home else 0
+        if grant.registration.group_membership_claims in ("DirectoryRole", "All"):
+            personal["wids"] = [*persona.wids, ORDINARY_USER]
     personal |= {name: value for name, value in optional.items() if name in grant.registration.optional_claims}
     return personal
 

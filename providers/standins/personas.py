@@ -57,7 +57,8 @@ class Persona:
 class MicrosoftPersona(Persona):
     """``tid`` is the tenant of the token; ``home`` a guest's own, or ``live.com``. ``methods`` is the
     ``amr`` without MFA and ``mfa_methods`` with it; none sends no ``amr``, and a string is sent as it is.
-    ``age``: seconds since the person authenticated, until a request wants it fresh.
+    ``age``: seconds since the person authenticated, until a request wants it fresh. ``wids``: the template ids
+    of the person's directory roles.
     """
 
     tid: str
@@ -69,6 +70,7 @@ class MicrosoftPersona(Persona):
     sends_email: bool = True
     owns_email_domain: bool = True
     age: int = 30
+    wids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,9 @@ from uuid import NAMESPACE_DNS, uuid5
 
 from .directory import CONTOSO, FABRIKAM, MSA, NORTHWIND, OPERATOR
 from .personas import Canary, MicrosoftPersona
+from .personas_admins import admins, northwind
+from .personas_troubled import troubled
+from .work_account import work_account
 
 SIGNED_IN_MFA = "Signed in: Microsoft says MFA was done in this session."
 SINGLE = "Refused: only one factor was proven; the page says how to turn on a second one."
@@ -18,7 +21,9 @@ def microsoft_personas(canary: Canary) -> tuple[MicrosoftPersona, ...]:
         *_members(canary),
         *_weak_members(canary),
         *_visitors(canary),
-        *_troubled(canary),
+        *troubled(canary),
+        *admins(canary),
+        *northwind(canary),
     )
 
 
@@ -91,27 +96,9 @@ def _personal(canary: Canary) -> tuple[MicrosoftPersona, ...]:
     )
 
 
-def _entra(canary: Canary, id: str, label: str, description: str, expected: str, **traits: Any) -> MicrosoftPersona:
-    return MicrosoftPersona(
-        **{
-            "id": id,
-            "provider": "entra",
-            "label": label,
-            "description": description,
-            "expected": expected,
-            "subject": str(uuid5(NAMESPACE_DNS, id)),
-            "email": canary.email(id),
-            "name": canary.name(id),
-            "canary": canary,
-            "tid": CONTOSO,
-            **traits,
-        }
-    )
-
-
 def _members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
     return (
-        _entra(
+        work_account(
             canary,
             "entra-mfa",
             "Ada of Contoso, MFA",
@@ -120,7 +107,7 @@ def _members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             mfa="always",
             acrs=frozenset({"c1"}),
         ),
-        _entra(
+        work_account(
             canary,
             "entra-ngcmfa",
             "Nils of Contoso, MFA while setting up a passkey",
@@ -129,7 +116,7 @@ def _members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             mfa="always",
             mfa_methods=("pwd", "ngcmfa"),
         ),
-        _entra(
+        work_account(
             canary,
             "entra-phr",
             "Pia of Contoso, passkey",
@@ -139,7 +126,7 @@ def _members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             mfa_methods=("fido", "mfa"),
             acrs=frozenset({"c1", "c2"}),
         ),
-        _entra(
+        work_account(
             canary,
             "entra-when-forced",
             "Frida of Contoso, MFA when she must",
@@ -147,7 +134,7 @@ def _members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             "Asked a second time, then signed in with MFA.",
             mfa="forced",
         ),
-        _entra(
+        work_account(
             canary,
             "entra-stale",
             "Stan of Contoso, signed in ten hours ago",
@@ -156,7 +143,7 @@ def _members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             mfa="always",
             age=36_000,
         ),
-        _entra(
+        work_account(
             canary,
             "entra-noemail",
             "Noah of Contoso, no mailbox",
@@ -165,7 +152,7 @@ def _members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             mfa="always",
             sends_email=False,
         ),
-        _entra(
+        work_account(
             canary,
             "entra-edov-false",
             "Mallory of Fabrikam, with the e-mail address of Ada",
@@ -182,8 +169,8 @@ def _members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
 def _weak_members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
     twice = "Asked a second time, then refused: only one factor was proven."
     return (
-        _entra(canary, "entra-pwd", "Paul of Contoso, password only", "amr pwd, whatever is demanded.", twice),
-        _entra(
+        work_account(canary, "entra-pwd", "Paul of Contoso, password only", "amr pwd, whatever is demanded.", twice),
+        work_account(
             canary,
             "entra-rsa-only",
             "Rita of Contoso, a key alone",
@@ -191,7 +178,7 @@ def _weak_members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             twice,
             methods=("rsa",),
         ),
-        _entra(
+        work_account(
             canary,
             "entra-otp",
             "Olga of Contoso, a code alone",
@@ -199,7 +186,7 @@ def _weak_members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             twice,
             methods=("otp",),
         ),
-        _entra(
+        work_account(
             canary,
             "entra-fed",
             "Fred of Contoso, federated",
@@ -207,7 +194,7 @@ def _weak_members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             twice,
             methods=("fed",),
         ),
-        _entra(
+        work_account(
             canary,
             "entra-wiaormfa",
             "Wim of Contoso, Windows or MFA",
@@ -215,7 +202,7 @@ def _weak_members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             twice,
             methods=("pwd", "wiaormfa"),
         ),
-        _entra(
+        work_account(
             canary,
             "entra-amr-missing",
             "Moa of Contoso, no amr",
@@ -223,7 +210,7 @@ def _weak_members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             "Asked a second time, then refused: Microsoft did not say how she signed in.",
             methods=None,
         ),
-        _entra(
+        work_account(
             canary,
             "entra-amr-string",
             "Tess of Contoso, amr of the wrong type",
@@ -231,7 +218,7 @@ def _weak_members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             "Asked a second time, then refused: a claim of the wrong type is no evidence.",
             methods="mfa",
         ),
-        _entra(
+        work_account(
             canary,
             "entra-acrs-nopolicy",
             "Alan of Fabrikam, authentication context without a policy",
@@ -245,7 +232,7 @@ def _weak_members(canary: Canary) -> tuple[MicrosoftPersona, ...]:
 
 def _visitors(canary: Canary) -> tuple[MicrosoftPersona, ...]:
     return (
-        _entra(
+        work_account(
             canary,
             "entra-guest-of-R",
             "Gus of Contoso, guest at Fabrikam",
@@ -255,7 +242,7 @@ def _visitors(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             tid=FABRIKAM,
             home=CONTOSO,
         ),
-        _entra(
+        work_account(
             canary,
             "entra-guest-refused",
             "Greta of Northwind, guest at Contoso",
@@ -265,7 +252,7 @@ def _visitors(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             tid=CONTOSO,
             home=NORTHWIND,
         ),
-        _entra(
+        work_account(
             canary,
             "entra-msa-guest",
             "Max, a Microsoft account as guest of the operator's tenant",
@@ -276,7 +263,7 @@ def _visitors(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             home="live.com",
             acrs=frozenset({"c1"}),
         ),
-        _entra(
+        work_account(
             canary,
             "entra-other-tenant",
             "Ned of Northwind, MFA",
@@ -284,54 +271,5 @@ def _visitors(canary: Canary) -> tuple[MicrosoftPersona, ...]:
             "Refused: Northwind is not allowed.",
             mfa="always",
             tid=NORTHWIND,
-        ),
-    )
-
-
-def _troubled(canary: Canary) -> tuple[MicrosoftPersona, ...]:
-    return (
-        _entra(
-            canary,
-            "entra-declines",
-            "Dora of Contoso, declines",
-            "Says no to the permissions: AADSTS65004.",
-            "Back: she cancelled.",
-            mfa="always",
-            error="declined",
-        ),
-        _entra(
-            canary,
-            "entra-mfa-demanded",
-            "Ida of Contoso, MFA demanded late",
-            "The token endpoint wants MFA (AADSTS50076) until its claims are asked for.",
-            "Asked a second time with those claims, then signed in with MFA.",
-            mfa="forced",
-            error="mfa_at_token",
-        ),
-        _entra(
-            canary,
-            "entra-no-factor",
-            "Zoe of Contoso, nothing set up",
-            "Her tenant demands MFA and she has none: AADSTS50079.",
-            "Refused: set up a second factor first.",
-            error="no_factor",
-        ),
-        _entra(
-            canary,
-            "entra-blocked",
-            "Bob of Contoso, blocked",
-            "A Conditional Access policy says no: AADSTS53003.",
-            "Refused: the organisation's policy blocked it; the code is shown.",
-            mfa="always",
-            error="blocked",
-        ),
-        _entra(
-            canary,
-            "entra-admin-consent",
-            "Carl of Contoso, application not approved",
-            "Only an admin may approve applications: AADSTS90094.",
-            "Refused: an admin of his organisation must approve the application first.",
-            mfa="always",
-            error="admin_consent",
         ),
     )

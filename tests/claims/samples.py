@@ -55,6 +55,7 @@ def evidence(
     kind: Kind = Kind.AMR,
     values: tuple[str, ...] = ("pwd", "mfa"),
     age: timedelta = timedelta(0),
+    renewed: bool = False,
 ) -> Evidence:
     return Evidence(
         kind=kind,
@@ -63,6 +64,7 @@ def evidence(
         binding=binding,
         observed_at=NOW - age,
         source="test:claim",
+        renewed=renewed,
     )
 
 
@@ -71,6 +73,7 @@ GITHUB_FALSE = evidence(Strength.SINGLE, Binding.ACCOUNT_STATE, kind=Kind.ACCOUN
 SESSION_MFA = evidence()
 SESSION_PASSWORD = evidence(Strength.SINGLE, values=("pwd",))
 ATTESTED_MFA = evidence(binding=Binding.ATTESTED, kind=Kind.ACRS, values=("c1",))
+RENEWED_PHR = evidence(Strength.PHISHING_RESISTANT, Binding.ATTESTED, kind=Kind.ACRS, values=("c2",), renewed=True)
 ATTESTED_PHR = evidence(Strength.PHISHING_RESISTANT, Binding.ATTESTED, kind=Kind.ACRS, values=("c2",))
 SESSION_PHR = evidence(Strength.PHISHING_RESISTANT, kind=Kind.ACR, values=("phr",))
 SESSION_PHRH = evidence(Strength.PHISHING_RESISTANT, kind=Kind.ACR, values=("phrh",))
@@ -107,6 +110,7 @@ evidences = st.builds(
     binding=st.sampled_from(Binding),
     observed_at=near_moments,
     source=st.sampled_from(("entra:access_token.amr", "github:user.two_factor_authentication")),
+    renewed=st.booleans(),
 )
 
 authentications = st.builds(

@@ -22,6 +22,7 @@ from tests.claims.samples import (
     GITHUB_FALSE,
     GITHUB_TRUE,
     NOW,
+    RENEWED_PHR,
     SESSION_MFA,
     SESSION_PASSWORD,
     SESSION_PHR,
@@ -338,6 +339,28 @@ def test_an_account_setting_is_as_fresh_as_it_was_seen_whatever_time_came_with_i
 def test_auth_time_is_the_freshness_where_it_is_known() -> None:
     said = authentication(aged(SESSION_MFA, MINUTE), auth_time=NOW - HOUR)
     assert decide(Requirement(), said, NOW).fresh_at == NOW - HOUR
+
+
+def test_a_factor_given_for_this_sign_in_is_as_old_as_it_and_not_as_the_session() -> None:
+    old = NOW - 10 * HOUR
+    assert decide(Requirement(max_age=HOUR), authentication(RENEWED_PHR, auth_time=old), NOW).satisfied
+    verdict = decide(Requirement(max_age=HOUR), authentication(ATTESTED_PHR, auth_time=old), NOW)
+    assert verdict.reason is Reason.AUTHENTICATION_TOO_OLD
+
+
+def test_t1_a_renewed_factor_grows_old_and_makes_nothing_beside_it_young() -> None:
+    renewed = evidence(RENEWED_PHR.strength, RENEWED_PHR.binding, age=HOUR, renewed=True)
+    for auth_time in (None, NOW - 10 * HOUR, NOW):
+        said = authentication(renewed, auth_time=auth_time)
+        assert decide(Requirement(max_age=HOUR), said, NOW).satisfied
+        assert decide(Requirement(max_age=HOUR - TICK), said, NOW).reason is Reason.AUTHENTICATION_TOO_OLD
+    both = authentication(SESSION_MFA, RENEWED_PHR, auth_time=NOW - 10 * HOUR)
+    assert decide(Requirement(max_age=HOUR), both, NOW).evidence == (RENEWED_PHR,)
+
+
+def test_a_renewed_factor_is_no_auth_time() -> None:
+    verdict = decide(Requirement(needs_auth_time=True), authentication(RENEWED_PHR), NOW)
+    assert verdict.reason is Reason.AUTH_TIME_UNKNOWN
 
 
 EXEMPTION = Exemption(organization="contoso", until=NOW + HOUR)

@@ -13,6 +13,7 @@ from claims.evidence import Authentication, Evidence, Strength, dump, load
 from tests.claims.samples import (
     GITHUB_TRUE,
     NOW,
+    RENEWED_PHR,
     SESSION_MFA,
     authentication,
     authentications,
@@ -75,7 +76,8 @@ def test_no_other_json_is_loaded(raw: object) -> None:
 
 
 def _stored() -> dict[str, Any]:
-    stored: dict[str, Any] = json.loads(json.dumps(dump(authentication(SESSION_MFA, GITHUB_TRUE, auth_time=NOW))))
+    said = authentication(SESSION_MFA, GITHUB_TRUE, RENEWED_PHR, auth_time=NOW)
+    stored: dict[str, Any] = json.loads(json.dumps(dump(said)))
     return stored
 
 
@@ -119,6 +121,10 @@ ODD_MEMBERS = [
     ("observed_at", "2026-13-45T99:00:00+00:00"),
     ("source", ""),
     ("source", None),
+    ("renewed", False),
+    ("renewed", None),
+    ("renewed", 1),
+    ("renewed", "true"),
 ]
 
 
@@ -152,6 +158,14 @@ def test_a_missing_an_additional_or_an_odd_member_is_refused(
     change(stored)
     with pytest.raises(ValueError, match=r"."):
         load(stored)
+
+
+def test_a_record_of_before_renewal_was_known_is_loaded_as_not_renewed() -> None:
+    stored = _stored()
+    assert [item.get("renewed") for item in stored["evidence"]] == [None, None, True]
+    assert [item.renewed for item in load(stored).evidence] == [False, False, True]
+    del stored["evidence"][2]["renewed"]
+    assert not any(item.renewed for item in load(stored).evidence)
 
 
 def test_moments_are_stored_in_one_spelling() -> None:

@@ -71,7 +71,7 @@ def believed_auth_time(said: Authentication) -> datetime | None:
 
 def meets(item: Evidence, requirement: Requirement, said: Authentication) -> bool:
     auth_time = believed_auth_time(said)
-    since = item.observed_at if auth_time is None else auth_time
+    since = item.observed_at if auth_time is None or item.renewed else auth_time
     return (
         counts(item, requirement)
         and item.strength >= requirement.strength

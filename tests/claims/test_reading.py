@@ -163,6 +163,40 @@ def test_a_context_attested_twice_is_worth_the_weaker(order: int) -> None:
     assert item.strength is Strength.MFA
 
 
+C1 = Attestation(context="c1", strength=Strength.MFA)
+C1_EVERY_TIME = Attestation(context="c1", strength=Strength.MFA, every_time=True)
+C2 = Attestation(context="c2", strength=Strength.PHISHING_RESISTANT)
+C2_EVERY_TIME = Attestation(context="c2", strength=Strength.PHISHING_RESISTANT, every_time=True)
+C3 = Attestation(context="c3", strength=Strength.MFA)
+
+
+@pytest.mark.parametrize(
+    "attestations, acrs, renewed",
+    [
+        ([C1], ["c1"], False),
+        ([C1_EVERY_TIME], ["c1"], True),
+        ([C1_EVERY_TIME, C2], ["c1"], True),
+        ([C1_EVERY_TIME, C2], ["c1", "c2"], False),
+        ([C1, C2_EVERY_TIME], ["c1", "c2"], True),
+        ([C1, C2_EVERY_TIME], ["c1"], False),
+        ([C1_EVERY_TIME, C3], ["c1", "c3"], True),
+        ([C1_EVERY_TIME, C3], ["c3"], False),
+        ([C1_EVERY_TIME, C1], ["c1"], False),
+        ([C1, C1_EVERY_TIME], ["c1"], False),
+    ],
+)
+def test_t1_evidence_is_renewed_only_where_the_context_it_owes_its_strength_to_is(
+    attestations: list[Attestation], acrs: list[str], renewed: bool
+) -> None:
+    (item,) = read(attested(attestations), {"id_token": {"acrs": acrs}}, observed_at=NOW)
+    assert item.renewed is renewed
+
+
+def test_t1_no_other_rule_calls_its_evidence_renewed() -> None:
+    for rules in (value for name, value in PROVIDERS.items() if name != "entra_attested"):
+        assert not any(rule.renewed for rule in rules)
+
+
 def test_an_openid_provider_of_which_nothing_is_accepted_proves_no_mfa() -> None:
     rules = generic({}, {})
     (item,) = read(rules, {"id_token": {"acr": "phrh", "amr": ["pwd", "mfa"]}}, observed_at=NOW)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from providers.catalog import (
@@ -15,6 +16,7 @@ from providers.catalog import (
 from providers.provider import Provider
 from providers.standins import CONTOSO, EVIDENCE_API, EVIDENCE_SCOPE, FABRIKAM, OPERATOR, Kind, Standins
 from providers.standins.toggles import Who
+from providers.tenants import ConfiguredTenants
 from tests.providers.flows import CALLBACK
 
 
@@ -47,7 +49,11 @@ def entra(standins: Standins) -> dict[str, Any]:
         "evidence_scope": EVIDENCE_SCOPE,
         "evidence_audience": EVIDENCE_API,
         "tenants": {
-            CONTOSO: {"name": "Contoso", "contexts": {"c2": "phishing_resistant"}},
+            CONTOSO: {
+                "name": "Contoso",
+                "contexts": {"c2": "phishing_resistant"},
+                "contexts_attested_on": datetime.now(UTC).date(),
+            },
             FABRIKAM: {"name": "Fabrikam", "guests": True},
             OPERATOR: {"name": "Operator", "guests": True},
         },
@@ -129,7 +135,9 @@ class Subject:
             "client_secret": registration.client_secret,
             "ca_bundle": self.standins.ca_file,
         }
-        return build("the-provider", self.case.model(**common, **self.case.members(self.standins)), CALLBACK)  # type: ignore[arg-type]  # one of the union
+        settings = self.case.model.model_validate({**common, **self.case.members(self.standins)})
+        tenants = ConfiguredTenants({"the-provider": settings})
+        return build("the-provider", settings, CALLBACK, tenants)  # type: ignore[arg-type]  # one of the union
 
     @property
     def secret(self) -> str:

@@ -1,5 +1,6 @@
 """Settings of providers: every mistake refused with what would be right, and none of them guessed away."""
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from providers.catalog import (
     fingerprint,
 )
 from providers.provider import Provider
+from providers.tenants import ConfiguredTenants
 
 ADAPTER: TypeAdapter[ProviderSettings] = TypeAdapter(ProviderSettings)
 TENANT = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
@@ -35,6 +37,7 @@ RAW: dict[str, dict[str, Any]] = {
     "github": {**COMMON, "kind": "github"},
     "oidc": {**COMMON, "kind": "oidc", "issuer": "https://issuer.example"},
 }
+ATTESTED = {"name": "Contoso", "contexts": {"c1": "mfa"}, "contexts_attested_on": "2026-11-21"}
 KINDS = {
     "microsoft_account": MicrosoftAccountSettings,
     "entra": EntraSettings,
@@ -61,7 +64,8 @@ def test_another_kind_is_refused(kind: object) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_settings_build_the_provider_of_their_kind_without_any_request(kind: str) -> None:
-    provider: Provider = build("some-id", settings(kind), "https://broker.example/callback/some-id")
+    tenants = ConfiguredTenants({})
+    provider: Provider = build("some-id", settings(kind), "https://broker.example/callback/some-id", tenants)
     assert (provider.id, provider.name, provider.kind) == ("some-id", "A provider", kind)
 
 
@@ -100,14 +104,18 @@ def test_a_mistake_in_what_every_provider_has_is_refused(kind: str, changes: dic
         ("entra", {"authority": "common"}),
         ("entra", {"authority": "consumers"}),
         ("entra", {"authority": OTHER_TENANT}),
-        ("entra", {"tenants": {}}),
-        ("entra", {"tenants": ...}),
+        ("entra", {"authority": CONSUMERS, "tenants": {}}),
         ("entra", {"tenants": {"contoso.example": {"name": "Contoso"}}}),
         ("entra", {"tenants": {CONSUMERS: {"name": "Everybody"}}}),
         ("entra", {"tenants": {TENANT: {}}}),
-        ("entra", {"tenants": {TENANT: {"name": "Contoso", "contexts": {"c0": "mfa"}}}}),
-        ("entra", {"tenants": {TENANT: {"name": "Contoso", "contexts": {"c100": "mfa"}}}}),
-        ("entra", {"tenants": {TENANT: {"name": "Contoso", "contexts": {"c1": "single"}}}}),
+        ("entra", {"tenants": {TENANT: {**ATTESTED, "contexts": {"c0": "mfa"}}}}),
+        ("entra", {"tenants": {TENANT: {**ATTESTED, "contexts": {"c100": "mfa"}}}}),
+        ("entra", {"tenants": {TENANT: {**ATTESTED, "contexts": {"c1": "single"}}}}),
+        ("entra", {"tenants": {TENANT: {"name": "Contoso", "contexts": {"c1": "mfa"}}}}),
+        ("entra", {"tenants": {TENANT: {**ATTESTED, "contexts_attested_on": "21.11.2026"}}}),
+        ("entra", {"tenants": {TENANT: {**ATTESTED, "contexts_attested_on": "2026-02-30"}}}),
+        ("entra", {"tenants": {TENANT: {**ATTESTED, "contexts_attested_on": 1795219200}}}),
+        ("entra", {"tenants": {TENANT: {**ATTESTED, "contexts_attested_on": datetime(2026, 11, 21, tzinfo=UTC)}}}),
         ("entra", {"evidence_scope": "two words"}),
         ("entra", {"evidence_audience": ""}),
         ("github", {"host": "https://github.com"}),
@@ -151,6 +159,19 @@ def test_no_secret_is_shown() -> None:
 def test_a_tenant_is_known_by_its_guid_in_lower_case() -> None:
     entra = settings("entra", tenants={TENANT.upper(): {"name": "Contoso"}}, authority=TENANT.upper())
     assert list(entra.tenants) == [entra.authority] == [TENANT]
+
+
+def test_a_tenants_contexts_need_the_day_they_were_attested_and_the_message_says_so() -> None:
+    with pytest.raises(ValidationError, match="contexts_attested_on must say when"):
+        settings("entra", tenants={TENANT: {"name": "Contoso", "contexts": {"c1": "mfa"}}})
+    for day in ("2026-11-21", date(2026, 11, 21)):
+        entra = settings("entra", tenants={TENANT: {**ATTESTED, "contexts_attested_on": day}})
+        assert entra.tenants[TENANT].contexts_attested_on == date(2026, 11, 21)
+
+
+@pytest.mark.parametrize("authority", ["organizations", TENANT])
+def test_no_tenant_need_be_configured_because_organisations_bring_theirs(authority: str) -> None:
+    assert settings("entra", authority=authority, tenants=...).tenants == {}
 
 
 @pytest.mark.parametrize(
@@ -223,10 +244,16 @@ class TestFingerprint:
 
     def test_another_tenant_does_not_make_the_registration_unproven(self) -> None:
         more = {
-            TENANT: {"name": "Contoso", "contexts": {"c1": "mfa"}},
+            TENANT: {"name": "Contoso", "contexts": {"c1": "mfa"}, "contexts_attested_on": "2026-11-21"},
             OTHER_TENANT: {"name": "Fabrikam", "guests": True},
         }
         assert fingerprint(settings("entra", tenants=more)) == fingerprint(settings("entra"))
+
+    def test_neither_a_new_attestation_nor_its_date_does(self) -> None:
+        dates = ["2026-11-21", "2027-11-20"]
+        tenants = [{TENANT: {**ATTESTED, "contexts_attested_on": day}} for day in dates]
+        prints = {fingerprint(settings("entra", tenants=each)) for each in (*tenants, {})}
+        assert prints == {fingerprint(settings("entra"))}
 
     def test_kinds_never_share_one(self) -> None:
         assert len({fingerprint(settings(kind)) for kind in KINDS}) == len(KINDS)

@@ -8,6 +8,7 @@ from threading import Barrier, Thread
 
 import pytest
 
+from providers import jwks
 from providers.http import outbound
 from providers.jwks import JwksCache, KeysUnavailable
 from tests.providers.loopback import Handler, Server, serve
@@ -129,6 +130,15 @@ def test_sets_of_two_addresses_are_kept_apart(cache: JwksCache, server: Server) 
     kids(cache, server)
     assert cache.keys(f"{server.url}/other", "k1", NOW)
     assert server.count("/other") == 1
+
+
+def test_t12_of_many_addresses_those_unused_longest_are_forgotten(
+    cache: JwksCache, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "MAX_SETS", 2)
+    for name, fetched in (("a", 1), ("b", 2), ("a", 2), ("c", 3), ("a", 3), ("b", 4)):
+        assert cache.keys(f"{server.url}?{name}", "k1", NOW)
+        assert server.count() == fetched
 
 
 def test_t9_a_short_modulus_is_none_however_it_is_padded(cache: JwksCache, server: Server, issuer: Issuer) -> None:

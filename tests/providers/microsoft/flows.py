@@ -16,6 +16,7 @@ from providers.microsoft.entra import Entra
 from providers.provider import Ask, Fault, Identified, ProviderError, Redirect, Return
 from providers.standins import CONTOSO, EVIDENCE_API, EVIDENCE_SCOPE, FABRIKAM, Registration, Standins
 from providers.standins.browser import sign_in as browse
+from providers.tenants import ConfiguredTenants, TenantDirectory
 
 CALLBACK = "https://broker.example/callback/microsoft"
 TENANTS = {CONTOSO: TenantSettings(name="Contoso"), FABRIKAM: TenantSettings(name="Fabrikam")}
@@ -43,9 +44,15 @@ def account(standins: Standins) -> MicrosoftAccount:
     return MicrosoftAccount("msa", settings, CALLBACK)
 
 
-def entra(standins: Standins, **changes: Any) -> Entra:
+def attested(name: str, **contexts: str) -> TenantSettings:
+    """Return a tenant whose admin attested these contexts today."""
+    today = datetime.now(UTC).date()
+    return TenantSettings.model_validate({"name": name, "contexts": contexts, "contexts_attested_on": today})
+
+
+def entra(standins: Standins, directory: TenantDirectory | None = None, /, **changes: Any) -> Entra:
     registration = standins.registration("entra")
-    settings = {
+    members = {
         "name": "Work account",
         "client_id": registration.client_id,
         "client_secret": SecretStr(registration.client_secret),
@@ -56,7 +63,8 @@ def entra(standins: Standins, **changes: Any) -> Entra:
         "evidence_audience": EVIDENCE_API,
         "tenants": TENANTS,
     }
-    return Entra("entra", EntraSettings(**{**settings, **changes}), CALLBACK)
+    settings = EntraSettings(**{**members, **changes})
+    return Entra("entra", settings, CALLBACK, directory or ConfiguredTenants({"entra": settings}))
 
 
 def go(redirect: Redirect, persona: str, *, approve: bool = True) -> Return:

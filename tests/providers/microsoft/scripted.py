@@ -20,6 +20,7 @@ from providers.microsoft.account import MicrosoftAccount
 from providers.microsoft.entra import Entra
 from providers.provider import Redirect, Return
 from providers.standins.keys import SigningKey
+from providers.tenants import ConfiguredTenants
 
 CLIENT_ID = "22222222-3333-4444-8555-666666666666"
 TENANT = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
@@ -82,19 +83,20 @@ class Scripted:
         )
         return MicrosoftAccount("msa", settings, CALLBACK)
 
-    def entra(self, *, guests: bool = False) -> Entra:
+    def entra(self, *, guests: bool = False, authority: str = "organizations") -> Entra:
         settings = EntraSettings(
             name="Work account",
             client_id=CLIENT_ID,
             client_secret=SecretStr("s3cr3t"),
             ca_bundle=self.ca_file,
             instance=self.instance,
+            authority=authority,
             v1_issuer=f"{self.instance}/sts",
             evidence_scope="api://evidence/mfa_evidence",
             evidence_audience="api://evidence",
             tenants={TENANT: TenantSettings(name="Contoso", guests=guests)},
         )
-        return Entra("entra", settings, CALLBACK)
+        return Entra("entra", settings, CALLBACK, ConfiguredTenants({"entra": settings}))
 
     def id_token(self, redirect: Redirect, **changes: object) -> str:
         """Return an ID token of the tenant; a change to none leaves the claim out."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.microsoft.aadsts import _CODES, FAULTS, refusal
+from providers.microsoft.aadsts import _CODES, FAULTS, needs_admin, refusal
 from providers.provider import Ask, Fault
 
 CORRELATION_ID = "aaaa0000-bb11-2222-33cc-444444dddddd"
@@ -123,3 +123,50 @@ def test_nothing_of_the_text_gets_into_what_is_shown_or_logged() -> None:
         {"error": text, "error_description": f"AADSTS53003: {text}", "correlation_id": text, "error_uri": text}
     )
     assert "canary" not in f"{refused} {refused.detail} {refused.upstream_code} {refused.correlation_id}"
+
+
+@pytest.mark.parametrize(
+    "number, error, admin",
+    [
+        (90094, "access_denied", True),
+        (90008, "interaction_required", True),
+        (50105, "access_denied", True),
+        (53003, "access_denied", True),
+        (53000, "access_denied", True),
+        (7000112, "unauthorized_client", True),
+        (59999, "access_denied", True),
+        (700016, "unauthorized_client", False),
+        (65001, "invalid_grant", False),
+        (65004, "access_denied", False),
+        (50079, "interaction_required", False),
+        (50020, "access_denied", False),
+        (7000222, "invalid_client", False),
+        (90033, "temporarily_unavailable", False),
+    ],
+)
+def test_some_refusals_mean_that_the_admin_must_do_something(number: int, error: str, admin: bool) -> None:
+    refused = refusal(token_error(number, error))
+    assert needs_admin(refused.upstream_code, refused.code) is admin
+
+
+@pytest.mark.parametrize("number", [700011, 700016])
+def test_an_application_that_a_named_tenant_does_not_know_is_its_admins_to_approve(number: int) -> None:
+    refused = refusal(token_error(number, "unauthorized_client"), at_tenant=True)
+    assert refused.code is Fault.ADMIN_CONSENT_REQUIRED
+    assert needs_admin(refused.upstream_code, refused.code)
+    assert refusal(token_error(90033), at_tenant=True).code is Fault.UNAVAILABLE
+
+
+@pytest.mark.parametrize("code", [None, "", "53003", "AADSTS", "AADSTS53003 ", "access_denied"])
+def test_a_rule_that_blocked_is_for_the_admin_only_with_its_number(code: str | None) -> None:
+    assert not needs_admin(code, Fault.BLOCKED_BY_POLICY)
+    assert needs_admin("AADSTS53003", Fault.BLOCKED_BY_POLICY)
+
+
+def test_consent_is_offered_to_be_asked_for_only_where_it_is_missing() -> None:
+    consent = Ask(consent=True)
+    assert refusal(token_error(65001), again=ASK, consent=consent).again == consent
+    assert refusal({"error": "consent_required"}, again=ASK, consent=consent).again == consent
+    assert refusal(token_error(50076), again=ASK, consent=consent).again == ASK
+    for number in (65004, 90094, 53003):
+        assert refusal(token_error(number), again=ASK, consent=consent).again is None

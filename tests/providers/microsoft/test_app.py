@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import msal
 import pytest
@@ -90,7 +91,7 @@ def test_t11_msal_keeps_neither_tokens_nor_answers(standins: Standins) -> None:
     provider = entra(standins)
     sign_in(provider, "entra-mfa")
     refused(provider, "entra-mfa-demanded")
-    ((_, application),) = provider._registration._idle
+    (application,) = (each.application for each in provider._registration._idle)
     assert isinstance(application, msal.ConfidentialClientApplication)
     assert application.token_cache._cache == {}
     assert application.http_client._expiring_mapping._mapping == {}
@@ -118,7 +119,7 @@ def test_no_refresh_token_is_asked_for(standins: Standins) -> None:
 def test_the_flow_to_keep_is_json_and_has_only_what_is_needed(standins: Standins) -> None:
     redirect = account(standins).begin(Ask(max_age=5))
     assert json.loads(json.dumps(redirect.flow)) == redirect.flow
-    assert redirect.flow.keys() == {"authority", "msal", "force_mfa"}
+    assert redirect.flow.keys() == {"authority", "tenant", "mapping", "msal", "force_mfa", "consent"}
     inner = redirect.flow["msal"]
     assert isinstance(inner, dict)
     assert inner.keys() == {"state", "redirect_uri", "scope", "code_verifier", "nonce", "claims_challenge"}
@@ -156,9 +157,7 @@ def test_t11_the_environment_chooses_neither_proxy_nor_authority_nor_region(
 
 def test_t11_a_server_under_another_authority_is_not_spoken_to(standins: Standins, microsoft: Scripted) -> None:
     provider = account(standins)
-    provider._registration._back_channel = lambda: BackChannel(  # type: ignore[assignment]  # another CA, else the same
-        standins.backchannel_url, "", microsoft.ca_file
-    )
+    provider._registration._back_channel = partial(BackChannel, standins.backchannel_url, ca_bundle=microsoft.ca_file)
     assert refused(provider, "msa-mfa").code is Fault.UNAVAILABLE
     assert standins.requests == ()
 
@@ -343,5 +342,5 @@ def test_t11_no_token_code_secret_or_person_reaches_a_log_at_debug(
 
 
 def test_tokens_do_not_show_when_printed() -> None:
-    tokens = Tokens(id_token="canary", access_token="canary", nonce="canary")
+    tokens = Tokens(authority="https://localhost", id_token="canary", access_token="canary", nonce="canary")
     assert "canary" not in repr(tokens)

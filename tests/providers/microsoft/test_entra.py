@@ -12,6 +12,7 @@ from providers.standins import CONTOSO, FABRIKAM, NORTHWIND, OPERATOR, Standins
 from tests.providers.microsoft.flows import (
     TENANTS,
     WITHOUT_ACRS,
+    attested,
     entra,
     fault,
     go,
@@ -43,6 +44,8 @@ PERSONAS = {
     "entra-amr-missing": (NONE, Missing.NOT_SENT, NONE),
     "entra-amr-string": (NONE, Missing.NOT_SENT, NONE),
     "entra-acrs-nopolicy": (SINGLE, None, SINGLE),
+    "entra-admin": (MFA, None, MFA),
+    "entra-reader": (MFA, None, MFA),
 }
 REFUSED = {
     "entra-guest-of-R": Fault.GUEST_REFUSED,
@@ -54,6 +57,12 @@ REFUSED = {
     "entra-no-factor": Fault.MFA_SETUP_REQUIRED,
     "entra-blocked": Fault.BLOCKED_BY_POLICY,
     "entra-admin-consent": Fault.ADMIN_CONSENT_REQUIRED,
+    "entra-consent": Fault.CONSENT_REQUIRED,
+    "entra-unassigned": Fault.NOT_ASSIGNED,
+    "entra-no-application": Fault.MISCONFIGURED,
+    **dict.fromkeys(
+        (f"northwind-{each}" for each in ("admin", "mfa", "pwd", "c1", "c2", "guest")), Fault.TENANT_NOT_ALLOWED
+    ),
 }
 
 
@@ -114,13 +123,13 @@ def test_the_request_asks_for_our_own_api_and_its_amr(standins: Standins) -> Non
 
 
 def test_a_known_tenant_is_asked_for_the_context_its_admin_attested_for_mfa(standins: Standins) -> None:
-    tenants = {CONTOSO: TenantSettings(name="Contoso", contexts={"c3": "phishing_resistant", "c7": "mfa"})}
+    tenants = {CONTOSO: attested("Contoso", c3="phishing_resistant", c7="mfa")}
     sent = query(entra(standins, authority=CONTOSO, tenants=tenants).begin(Ask()).url)
     assert json.loads(sent["claims"])["id_token"] == {"acrs": {"essential": True, "value": "c7"}}
 
 
 def test_an_attested_context_is_evidence_that_a_tenant_rule_was_met(standins: Standins) -> None:
-    tenants = {CONTOSO: TenantSettings(name="Contoso", contexts={"c1": "mfa"})}
+    tenants = {CONTOSO: attested("Contoso", c1="mfa")}
     identified = sign_in(entra(standins, authority=CONTOSO, tenants=tenants), "entra-mfa")
     assert [(each.kind, each.values, each.strength, each.binding) for each in identified.authentication.evidence] == [
         (Kind.AMR, ("pwd", "mfa"), MFA, Binding.SESSION),
@@ -129,7 +138,7 @@ def test_an_attested_context_is_evidence_that_a_tenant_rule_was_met(standins: St
 
 
 def test_phishing_resistance_is_worth_asking_for_where_the_tenant_attested_a_context(standins: Standins) -> None:
-    tenants = {CONTOSO: TenantSettings(name="Contoso", contexts={"c2": "phishing_resistant"})}
+    tenants = {CONTOSO: attested("Contoso", c2="phishing_resistant")}
     without = {"client_id": WITHOUT_ACRS.client_id, "client_secret": WITHOUT_ACRS.client_secret}
     provider = entra(standins, tenants=tenants, **without)
     first = sign_in(provider, "entra-phr")
@@ -140,14 +149,14 @@ def test_phishing_resistance_is_worth_asking_for_where_the_tenant_attested_a_con
 
 
 def test_who_gave_one_factor_is_asked_again_for_mfa_and_not_for_a_passkey(standins: Standins) -> None:
-    tenants = {CONTOSO: TenantSettings(name="Contoso", contexts={"c2": "phishing_resistant", "c1": "mfa"})}
+    tenants = {CONTOSO: attested("Contoso", c2="phishing_resistant", c1="mfa")}
     again = sign_in(entra(standins, tenants=tenants), "entra-when-forced").again
     assert again is not None
     assert json.loads(again.claims_challenge or "") == {"id_token": {"acrs": {"essential": True, "value": "c1"}}}
 
 
 def test_who_proved_the_most_is_not_worth_asking_again(standins: Standins) -> None:
-    tenants = {CONTOSO: TenantSettings(name="Contoso", contexts={"c2": "phishing_resistant"})}
+    tenants = {CONTOSO: attested("Contoso", c2="phishing_resistant")}
     identified = sign_in(entra(standins, tenants=tenants), "entra-phr")
     assert (strength(identified), identified.again) == (PHR, None)
 
@@ -164,7 +173,7 @@ def test_t2_a_context_that_nobody_attested_is_no_evidence(standins: Standins) ->
 
 
 def test_one_tenants_attestation_is_worth_nothing_in_another(standins: Standins) -> None:
-    tenants = {**TENANTS, CONTOSO: TenantSettings(name="Contoso", contexts={"c1": "mfa"})}
+    tenants = {**TENANTS, CONTOSO: attested("Contoso", c1="mfa")}
     assert strength(sign_in(entra(standins, tenants=tenants), "entra-acrs-nopolicy")) is SINGLE
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.standins import CONTOSO, EVIDENCE_SCOPE, OPERATOR
+from providers.standins import CONTOSO, EVIDENCE_SCOPE, NORTHWIND, OPERATOR
 from providers.standins.browser import Stopped, sign_in
 
 from .flows import CALLBACK, Client
@@ -65,6 +65,7 @@ def test_personal_accounts_cannot_be_asked_for_the_evidence_scope(client: Client
         (CONTOSO, "entra-guest-refused", "entra-guest-of-R"),
         ("contoso.example", "entra-mfa", "entra-other-tenant"),
         (OPERATOR, "entra-msa-guest", "entra-mfa"),
+        (NORTHWIND, "northwind-guest", "entra-admin"),
         ("common", "msa-mfa", "2fa-true"),
     ],
 )
@@ -76,6 +77,24 @@ def test_a_sign_in_page_offers_the_people_of_its_authority(
     assert f'<button name="persona" value="{offered}">' in page
     assert f'value="{missing}"' not in page
     assert "Stand-in of Microsoft: no real account" in page
+
+
+@pytest.mark.parametrize(
+    "persona, number",
+    [("entra-admin-consent", 90094), ("entra-unassigned", 50105), ("entra-no-application", 700016)],
+)
+def test_what_an_admin_has_not_done_ends_the_sign_in_at_every_authority(
+    client: Client, persona: str, number: int
+) -> None:
+    for selector in ("organizations", CONTOSO):
+        fields = client.back("entra", persona, path=f"/{selector}/oauth2/v2.0/authorize").parameters
+        assert fields["error_description"].startswith(f"AADSTS{number}: ")
+
+
+def test_consent_is_given_where_it_is_asked_for(client: Client) -> None:
+    fields = client.back("entra", "entra-consent", prompt="login").parameters
+    assert fields["error_description"].startswith("AADSTS65001: ")
+    assert "code" in client.back("entra", "entra-consent", prompt="consent").parameters
 
 
 def test_login_hint_puts_its_owner_first(client: Client) -> None:

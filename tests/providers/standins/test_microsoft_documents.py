@@ -55,6 +55,7 @@ def test_discovery_has_exactly_the_members_of_microsofts(client: Client) -> None
         ("contoso.example", CONTOSO),
         (FABRIKAM, FABRIKAM),
         (NORTHWIND, NORTHWIND),
+        ("northwind.example", NORTHWIND),
         (OPERATOR, OPERATOR),
     ],
 )

@@ -76,6 +76,8 @@ def test_a_work_account_answers_the_claims_request_with_amr(
         ("entra-acrs-nopolicy", "c1", ["c1"], 0),
         ("entra-pwd", "c1", None, 0),
         ("entra-msa-guest", "c1", ["c1"], 1),
+        ("northwind-c1", "c1", ["c1"], 0),
+        ("northwind-c2", "c2", ["c2"], 1),
     ],
 )
 def test_an_authentication_context_comes_back_where_it_is_met(

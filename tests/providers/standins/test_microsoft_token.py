@@ -80,6 +80,26 @@ def test_a_guest_shows_by_acct_and_idp(client: Client, persona: str, acct: int, 
     assert str(claims.get("idp")).removeprefix(client.standins.backchannel_url) == str(idp)
 
 
+@pytest.mark.parametrize(
+    "persona, roles",
+    [
+        ("entra-mfa", []),
+        ("entra-admin", ["62e90394-69f5-4237-9190-012177145e10"]),
+        ("entra-reader", ["5d6b6bb7-de71-4623-b4af-96380a352509"]),
+        ("northwind-admin", ["62e90394-69f5-4237-9190-012177145e10"]),
+    ],
+)
+def test_wids_names_the_directory_roles_and_ends_with_what_everybody_has(
+    client: Client, persona: str, roles: list[str]
+) -> None:
+    assert client.id_token("entra", persona)["wids"] == [*roles, "b79fbf4d-3ef9-4689-8143-76b194e85509"]
+    assert "wids" not in client.access_token(persona)
+
+
+def test_wids_is_of_work_accounts_only(client: Client) -> None:
+    assert "wids" not in client.id_token("microsoft_account", "msa-mfa")
+
+
 def test_no_email_is_sent_of_someone_without_a_mailbox(client: Client) -> None:
     assert "email" not in client.id_token("entra", "entra-noemail")
 

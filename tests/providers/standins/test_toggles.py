@@ -56,6 +56,13 @@ CHANGED_MICROSOFT: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] =
     "tid_not_guid": lambda claims, good: claims["tid"] == "contoso" and "/contoso/" in claims["iss"],
     "no_tid": lambda claims, good: "tid" not in claims,
     "no_oid": lambda claims, good: "oid" not in claims,
+    "swapped_tid": lambda claims, good: claims["tid"] != good["tid"] and claims["tid"] in claims["iss"],
+    "no_acct": lambda claims, good: "acct" not in claims,
+    "no_wids": lambda claims, good: "wids" not in claims,
+    "wids_text": lambda claims, good: claims["wids"] == " ".join(good["wids"]),
+    "wids_null": lambda claims, good: claims["wids"] is None,
+    "wids_nested": lambda claims, good: claims["wids"] == [good["wids"]],
+    "wids_doubled": lambda claims, good: claims["wids"] == [*good["wids"], *good["wids"]],
 }
 CHANGED_ACCESS: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] = {
     "access_wrong_iss": lambda claims, good: claims["iss"] != good["iss"] and claims["tid"] == good["tid"],
