@@ -4,6 +4,7 @@ from flask import Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
+from broker.accounts.organizations.records import LastAdmin
 from broker.accounts.service import LastIdentity
 from broker.accounts.visit import (
     AccountPages,
@@ -209,15 +210,32 @@ def erase(pages: AccountPages) -> ResponseReturnValue:
     if request.form.get("confirm") != "erase":
         raise bad_input("not_confirmed", "Nothing was erased.", "Tick the box if you really want your account erased.")
     account_id, now = visit.session.account_id, visit.now
-    with pages.ending.with_cause(account_id, now, EndedBy.ERASE) as connection:
-        pages.registries.forget(connection, account_id)
-        pages.accounts.erase(connection, account_id, now)
+    try:
+        with pages.ending.with_cause(account_id, now, EndedBy.ERASE) as connection:
+            pages.organizations.forget(connection, account_id, now)
+            pages.registries.forget(connection, account_id)
+            pages.accounts.erase(connection, account_id, now)
+    except LastAdmin as error:
+        raise _needs_another_admin(error) from error
     return _signed_out(
         pages,
         title="Your account is erased",
         sentence="Your name, your email and your links to providers are gone from here.",
         steps=("Backups of the operator forget them as they expire.",),
         link=None,
+    )
+
+
+def _needs_another_admin(error: LastAdmin) -> BrokerError:
+    names = ", ".join(f'"{each.name}"' for each in error.organizations)
+    return BrokerError(
+        status=409,
+        code="last_admin",
+        title="Nothing was erased",
+        sentence=f"You are the only admin of {names}, which would be left without one.",
+        next_step="Have another member become an admin there first, or ask whoever runs this service to close it.",
+        detail="last admin of an organisation",
+        link=("Your organisations", "/organizations"),
     )
 
 

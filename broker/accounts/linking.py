@@ -8,10 +8,11 @@ from broker.accounts.service import Accounts, IdentityTaken
 from broker.signin.goals import Landing, Preview, SignedIn
 from broker.signin.policy import Policy
 from broker.signin.sessions import Session, Sessions
+from broker.signin.standing import Standing
 from broker.signin.transactions import LIFETIME, Transaction
 from broker.web.destinations import Destination
 from broker.web.errors import BrokerError
-from claims.decision import Purpose, Requirement, decide
+from claims.decision import Purpose, Requirement
 from providers.provider import Ask
 
 LANDING = "/account?notice=linked"
@@ -24,10 +25,11 @@ class LinkGoal:
     an exemption, and an email has no part in it.
     """
 
-    def __init__(self, accounts: Accounts, sessions: Sessions, policy: Policy) -> None:
+    def __init__(self, accounts: Accounts, sessions: Sessions, policy: Policy, standing: Standing) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._policy = policy
+        self._standing = standing
 
     def payload(self, session: Session, provider_id: str) -> dict[str, object]:
         """Return what a transaction must remember."""
@@ -60,10 +62,7 @@ class LinkGoal:
         # The proof that opened this session must still hold at the moment it is used to let another one in.
         requirement = self._policy.fresh_requirement(Purpose.LINK, grace=LIFETIME)
         self._accounts.hold(connection, session.account_id)
-        if (
-            self._accounts.live(connection, session.account_id, session.identity_id) is None
-            or not decide(requirement, session.authentication, now).satisfied
-        ):
+        if not self._standing.meets(connection, session, requirement, now).holds:
             raise _not_yours("the session's own proof no longer holds")
         try:
             self._accounts.link(

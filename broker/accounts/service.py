@@ -7,14 +7,15 @@ together. Whoever calls a verb that writes has had ``decide`` say yes before.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, exists, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from broker.accounts.model import accounts, email_changes, identities, people
+from broker.accounts.organizations.model import memberships
 from broker.audit.service import Audit
 from broker.events.mail import enqueue_mail
 from broker.events.service import Outbox
@@ -48,12 +49,16 @@ class LastIdentity(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The account behind a subject. ``person`` is what we keep, not what the provider just said."""
+    """The account behind a subject. ``person`` is what we keep, not what the provider just said.
+
+    ``member``: of some organisation.
+    """
 
     account_id: str
     identity_id: str
     person: Profile
     created: bool
+    member: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,21 +105,33 @@ class Accounts:
         if row.pseudonym != current:
             taken = select(identities.c.id).where(identities.c.pseudonym == current).exists()
             connection.execute(update(identities).where(identities.c.id == row.id, ~taken).values(pseudonym=current))
-        return Resolved(account_id=row.account_id, identity_id=row.id, person=self._person(row), created=False)
+        return Resolved(
+            account_id=row.account_id, identity_id=row.id, person=self._person(row), created=False, member=row.member
+        )
 
     def live(self, connection: Connection, account_id: str, identity_id: str) -> Profile | None:
         """Return the person if the account is active and the identity still linked to it; otherwise none."""
-        row = connection.execute(
-            select(identities.c.account_id, *_PERSON)
-            .join(accounts, accounts.c.id == identities.c.account_id)
-            .join(people, people.c.account_id == identities.c.account_id)
-            .where(
-                identities.c.id == identity_id,
-                identities.c.account_id == account_id,
-                accounts.c.status == "active",
-            )
-        ).one_or_none()
+        row = connection.execute(_live(account_id, identity_id)).one_or_none()
         return self._person(row) if row is not None else None
+
+    def live_beside(
+        self, connection: Connection, account_id: str, identity_id: str, beside: Select[*tuple[Any, ...]]
+    ) -> tuple[Profile | None, list[Row[*tuple[Any, ...]]]]:
+        """Return the person as :meth:`live`, and what another query finds, in one round trip.
+
+        Without the person there are no rows. The other query's first column is never null in a row of its own.
+        """
+        other = beside.subquery()
+        rows = connection.execute(_live(account_id, identity_id).add_columns(other).outerjoin(other, true())).all()
+        if not rows:
+            return None, []
+        first = next(iter(other.c)).name
+        return self._person(rows[0]), [row for row in rows if row._mapping[first] is not None]
+
+    def account_of(self, connection: Connection, subject: Subject) -> str | None:
+        """Return the id of the account that has this subject, or none."""
+        row = self._identity(connection, subject)
+        return row.account_id if row is not None else None
 
     def identities(self, connection: Connection, account_id: str) -> list[LinkedIdentity]:
         """Return the account's identities, oldest first."""
@@ -233,6 +250,18 @@ class Accounts:
         connection.execute(update(accounts).where(accounts.c.id == account_id).values(status="erased"))
         self._audit.record(connection, action="account.erased", account_id=account_id, now=now)
 
+    def create_organization(self, connection: Connection, now: datetime) -> str:
+        """Make the account of an organisation, which has neither person nor identities, and return its id."""
+        account_id = str(uuid4())
+        connection.execute(insert(accounts).values(id=account_id, kind="organization", status="active", created_at=now))
+        return account_id
+
+    def set_status(self, connection: Connection, account_id: str, status: Literal["active", "disabled"]) -> None:
+        """Open or close an account. Raises ``LookupError`` when there is none, or it was erased."""
+        kept = update(accounts).where(accounts.c.id == account_id, accounts.c.status != "erased")
+        if connection.execute(kept.values(status=status)).rowcount != 1:
+            raise LookupError("no such account")
+
     def _identity(self, connection: Connection, subject: Subject) -> Row[*tuple[Any, ...]] | None:
         """Return the identity of a subject. Where a hasty key rotation made two, the older one counts."""
         rows = connection.execute(
@@ -242,6 +271,7 @@ class Accounts:
                 identities.c.pseudonym,
                 accounts.c.status,
                 *_PERSON[1:],
+                exists().where(memberships.c.account_id == identities.c.account_id).label("member"),
             )
             .join(accounts, accounts.c.id == identities.c.account_id)
             .outerjoin(people, people.c.account_id == identities.c.account_id)
@@ -272,7 +302,7 @@ class Accounts:
         self._audit.record(
             connection, action="account.created", account_id=account_id, provider_id=provider_id, now=now
         )
-        return Resolved(account_id=account_id, identity_id=identity_id, person=profile, created=True)
+        return Resolved(account_id=account_id, identity_id=identity_id, person=profile, created=True, member=False)
 
     def _insert_identity(
         self, connection: Connection, account_id: str, subject: Subject, provider_id: str, now: datetime
@@ -314,6 +344,19 @@ class Accounts:
 
     def _open(self, sealed: bytes | None, field: str, account_id: str) -> str | None:
         return self._cipher.open(sealed, sealing_context(field, account_id)).decode() if sealed else None
+
+
+def _live(account_id: str, identity_id: str) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*_PERSON)
+        .join(identities, identities.c.account_id == people.c.account_id)
+        .join(accounts, accounts.c.id == identities.c.account_id)
+        .where(
+            identities.c.id == identity_id,
+            identities.c.account_id == account_id,
+            accounts.c.status == "active",
+        )
+    )
 
 
 _PERSON = (people.c.account_id, people.c.name_sealed, people.c.email_sealed, people.c.email_verified)

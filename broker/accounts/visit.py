@@ -11,6 +11,8 @@ from broker.accounts.access import RegistryAccess
 from broker.accounts.emails import EmailChanges
 from broker.accounts.limits import MailLimit
 from broker.accounts.linking import LinkGoal
+from broker.accounts.organizations.belonging import Belongings
+from broker.accounts.organizations.service import Organizations
 from broker.accounts.service import Accounts
 from broker.audit.service import Audit
 from broker.signin.browser import Browser
@@ -18,10 +20,11 @@ from broker.signin.ending import EndedBy, Ending
 from broker.signin.gate import Gate
 from broker.signin.policy import Policy
 from broker.signin.sessions import Session, Sessions
+from broker.signin.standing import Standing
 from broker.signin.transactions import Transactions
 from broker.storage.database import Database
 from broker.web.errors import BrokerError
-from claims.decision import Purpose, decide
+from claims.decision import Purpose
 from claims.profile import Profile
 
 
@@ -30,17 +33,20 @@ class AccountPages:
     """What the pages work with."""
 
     accounts: Accounts
+    belongings: Belongings
     emails: EmailChanges
     sessions: Sessions
     transactions: Transactions
     gate: Gate
     link_goal: LinkGoal
     policy: Policy
+    standing: Standing
     audit: Audit
     database: Database
     browser: Browser
     ending: Ending
     registries: RegistryAccess
+    organizations: Organizations
     mail_limit: MailLimit
     issuer: str
     clock: Callable[[], datetime]
@@ -64,16 +70,14 @@ def visit_of(pages: AccountPages) -> Visit:
     """Return the visitor, whose proof is judged at every page, as it ages. Raises :class:`SignInFirst`."""
     now = pages.clock()
     session = pages.sessions.find(pages.browser.session_cookie(), now)
-    if session is None or session.provider_id not in pages.gate.providers:
-        raise SignInFirst
-    if not decide(pages.policy.requirement(Purpose.SESSION, now), session.authentication, now).satisfied:
+    if session is None:
         raise SignInFirst
     with pages.database.read() as connection:
-        person = pages.accounts.live(connection, session.account_id, session.identity_id)
-    if person is None:
+        judged = pages.standing.judge(connection, session, Purpose.SESSION, now)
+        fresh = pages.standing.meets(connection, session, pages.policy.fresh_requirement(Purpose.LINK), now).holds
+    if not judged.holds or judged.person is None:
         raise SignInFirst
-    fresh = decide(pages.policy.fresh_requirement(Purpose.LINK), session.authentication, now).satisfied
-    return Visit(session=session, person=person, fresh=fresh, now=now)
+    return Visit(session=session, person=judged.person, fresh=fresh, now=now)
 
 
 def fresh_visit_of(pages: AccountPages) -> Visit:

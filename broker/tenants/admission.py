@@ -1,11 +1,11 @@
 """On what terms somebody may sign in who came by this provider, and this tenant of it, here and now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, select
+from sqlalchemy import Connection, Row, Select, select
 
 from broker.accounts.organizations.service import active_ids
 from broker.storage.database import Database
@@ -17,11 +17,11 @@ from providers.tenants import Tenant, TenantDirectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """What is asked of people who come this way. ``contexts``: what a tenant's admins attested, and what counts now."""
+class Admission(Tenant):
+    """A tenant, or none, with what is asked of people who come this way. ``tid`` is empty without a tenant."""
 
-    rule: Rule = NOTHING_MORE
-    contexts: tuple[Attestation, ...] = ()
+    tid: str
+    rule: Rule
 
     def counted(self, authentication: Authentication) -> Authentication:
         """Return what counts of it now: an authentication context is worth what is attested of it today."""
@@ -42,7 +42,7 @@ class Admission:
         )
 
 
-WITHOUT_TENANT = Admission()
+WITHOUT_TENANT = Admission(tid="", guests=True, contexts=(), rule=NOTHING_MORE)
 
 
 class Admissions:
@@ -56,36 +56,41 @@ class Admissions:
         self._configured = configured
         self._tenanted = tenanted
 
-    def find(self, provider_id: str, tid: str, now: datetime) -> Tenant | None:
+    def find(self, provider_id: str, tid: str, now: datetime) -> Admission | None:
         """Return the tenant as it stands, or none if nobody of it may sign in. One statement."""
         with self._database.read() as connection:
-            admission = self.of(connection, provider_id, tid, now)
-        if admission is None:
-            return None
-        return Tenant(guests=admission.rule.guests, contexts=admission.contexts)
+            return self.of(connection, provider_id, tid, now)
 
     def of(self, connection: Connection, provider_id: str, tenant: str, now: datetime) -> Admission | None:
         """Return the terms, or none if nobody may come this way. One statement, and none without a tenant."""
+        return self.read(provider_id, tenant, connection.execute(held(tenant)).all() if tenant else (), now)
+
+    def read(
+        self, provider_id: str, tenant: str, rows: Sequence[Row[*tuple[Any, ...]]], now: datetime
+    ) -> Admission | None:
+        """Return the terms as the rows of :func:`held` have them, or none if nobody may come this way."""
+        if provider_id not in self._tenanted:
+            return WITHOUT_TENANT
         if not tenant:
             # A record from before tenants were kept: whoever it was signs in again.
-            return None if provider_id in self._tenanted else WITHOUT_TENANT
+            return None
         configured = self._configured.find(provider_id, tenant, now)
-        rows = connection.execute(_HELD, {"tid": tenant, "now": now}).all()
         if not rows:
-            return _of_configuration(configured) if configured is not None else None
+            return _of_configuration(tenant, configured) if configured is not None else None
         mapping = rows[0]
         admitted = mapping.provider_id == provider_id or configured is not None
         if mapping.state != "active" or not mapping.served or not admitted:
             return None
         guests = Rule(guests=configured.guests) if configured is not None else NOTHING_MORE
+        rule = strictest((load(mapping.rule), guests))
         return Admission(
-            rule=strictest((load(mapping.rule), guests)),
-            contexts=_contexts(configured.contexts if configured is not None else (), rows),
+            tid=tenant,
+            rule=rule,
+            guests=rule.guests,
+            contexts=_contexts(configured.contexts if configured is not None else (), rows, now),
         )
 
-    def rules_of(
-        self, connection: Connection, organization_ids: Iterable[str]
-    ) -> Mapping[str, Mapping[str, Rule]]:
+    def rules_of(self, connection: Connection, organization_ids: Iterable[str]) -> Mapping[str, Mapping[str, Rule]]:
         """Return the rules of active tenants: organisation id -> ``tid`` -> rule. One statement."""
         found: dict[str, dict[str, Rule]] = {each: {} for each in organization_ids}
         rows = connection.execute(
@@ -98,33 +103,34 @@ class Admissions:
         return found
 
 
-def _of_configuration(tenant: Tenant) -> Admission:
-    return Admission(rule=Rule(guests=tenant.guests), contexts=tenant.contexts)
+def _of_configuration(tid: str, tenant: Tenant) -> Admission:
+    return Admission(tid=tid, rule=Rule(guests=tenant.guests), guests=tenant.guests, contexts=tenant.contexts)
 
 
-def _contexts(configured: Iterable[Attestation], rows: Iterable[Row[*tuple[Any, ...]]]) -> tuple[Attestation, ...]:
-    """Return what counts: of a context that both attest, what the tenant's own admin says."""
+def _contexts(
+    configured: Iterable[Attestation], rows: Sequence[Row[*tuple[Any, ...]]], now: datetime
+) -> tuple[Attestation, ...]:
+    """Return what counts: of a context that both attest, what the tenant's own admin says, or said too long ago."""
     own = [
         Attestation(context=row.context, strength=Strength.parse(row.strength), every_time=row.every_time)
         for row in rows
-        if row.context is not None
+        if row.context is not None and row.review_by > now
     ]
-    signed = {each.context for each in own}
+    signed = {row.context for row in rows}
     return (*own, *(each for each in configured if each.context not in signed))
 
 
-_HELD = (
-    select(
-        *(mappings.c.provider_id, mappings.c.state, mappings.c.rule),
-        mappings.c.organization_id.in_(active_ids()).label("served"),
-        *(attestations.c.context, attestations.c.strength, attestations.c.every_time),
+def held(tid: str) -> Select[*tuple[Any, ...]]:
+    """Return the query of a tenant's mapping, with a row for each of its attestations.
+
+    No row: no organisation holds the tenant. Other rooms may join it to a query of their own.
+    """
+    return (
+        select(
+            *(mappings.c.provider_id, mappings.c.state, mappings.c.rule),
+            mappings.c.organization_id.in_(active_ids()).label("served"),
+            *(attestations.c.context, attestations.c.strength, attestations.c.every_time, attestations.c.review_by),
+        )
+        .outerjoin(attestations, attestations.c.mapping_id == mappings.c.id)
+        .where(mappings.c.tid == tid, mappings.c.state.in_(("active", "suspended")))
     )
-    .outerjoin(
-        attestations,
-        and_(
-            attestations.c.mapping_id == mappings.c.id,
-            attestations.c.review_by > bindparam("now", type_=attestations.c.review_by.type),
-        ),
-    )
-    .where(mappings.c.tid == bindparam("tid"), mappings.c.state.in_(("active", "suspended")))
-)

@@ -56,7 +56,7 @@ def changed(old: Rule, new: Rule) -> frozenset[str]:
 
 
 def tighten(requirement: Requirement, rule: Rule) -> Requirement:
-    """Return ``requirement`` with what the rule asks of the proof. The rest of a rule is not for ``decide`` to judge."""
+    """Return ``requirement`` with what the rule asks of the proof. The rest of it is not for ``decide`` to judge."""
     return replace(
         requirement,
         strength=max(requirement.strength, rule.strength or Strength.NONE),

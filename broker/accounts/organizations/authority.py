@@ -1,87 +1,34 @@
-"""Who may do what to an organisation, as a value: verbs that change something take one, and only here is one made.
+"""Who may do what to an organisation: the one place where capabilities are made.
 
 An admin is a member whose membership is not suspended and whose sign-in proves MFA, with no exception in place of it.
 What changes an organisation takes a fresh one: a trip through the provider of at most ten minutes ago.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from broker.accounts.organizations.belonging import Belonging, Belongings, Role, Standing
+from broker.accounts.organizations.belonging import Belonging, Belongings
+from broker.accounts.organizations.capabilities import (
+    Admin,
+    Denial,
+    Denied,
+    FreshAdmin,
+    FreshOperator,
+    Member,
+    Operator,
+    Person,
+    Role,
+)
 from broker.accounts.organizations.operators import Operators
-from broker.signin.policy import Policy
-from broker.signin.standing import Proven
+from broker.signin.policy import FRESHEST, Policy
+from broker.signin.proven import Proven
 from broker.signin.standing import Standing as SignIns
 from claims.decision import Purpose
 from claims.evidence import Strength
 
-FRESH = timedelta(minutes=10)
-"""How old the trip through the provider may be that changes an organisation."""
-
-
-class Denial(StrEnum):
-    """Why not, as programs see it."""
-
-    UNKNOWN = "unknown"  # there is no such organisation, or not for them
-    SIGNED_OUT = "signed_out"  # the sign-in does not hold
-    SUSPENDED = "suspended"  # a member whose sign-in does not meet the rules
-    NOT_ADMIN = "not_admin"
-    NOT_OPERATOR = "not_operator"
-    STALE = "stale"  # the proof is not of the last ten minutes
-    OWN_REQUEST = "own_request"  # nobody approves what they asked for
-
-
-class Denied(Exception):
-    """The one who acts may not. ``standing`` says why a member is suspended."""
-
-    def __init__(self, denial: Denial, standing: Standing | None = None) -> None:
-        super().__init__(denial.value)
-        self.denial = denial
-        self.standing = standing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Somebody signed in, whose sign-in was judged at ``now`` for what is theirs alone."""
-
-    account_id: str
-    proven: Proven
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member(Person):
-    """A member of this organisation, whose membership is not suspended."""
-
-    organization_id: str
-    role: Role
-    fresh: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admin(Member):
-    """An admin of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreshAdmin(Admin):
-    """An admin whose proof is at most ten minutes old."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operator(Person):
-    """An operator, by an allowed tenant or with a phishing-resistant proof."""
-
-    fresh: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreshOperator(Operator):
-    """An operator whose proof is at most ten minutes old."""
+__all__ = ["Admin", "Authority", "Denial", "Denied", "FreshAdmin", "FreshOperator", "Member", "Operator", "Person"]
 
 
 class Authority:
@@ -140,10 +87,21 @@ class Authority:
             raise Denied(Denial.NOT_ADMIN)
         return member
 
-    def fresh_admin(self, connection: Connection, proven: Proven, organization_id: str, now: datetime) -> FreshAdmin:
-        """Return an admin of the organisation with a fresh proof. Raises :class:`Denied`."""
+    def fresh_admin(
+        self,
+        connection: Connection,
+        proven: Proven,
+        organization_id: str,
+        now: datetime,
+        *,
+        grace: timedelta = timedelta(0),
+    ) -> FreshAdmin:
+        """Return an admin of the organisation with a fresh proof. Raises :class:`Denied`.
+
+        ``grace`` is for what began fresh and ends a little later.
+        """
         admin = self.admin(connection, proven, organization_id, now)
-        if not admin.fresh:
+        if not self._is_fresh(connection, proven, now, grace):
             raise Denied(Denial.STALE)
         return FreshAdmin(
             account_id=admin.account_id,
@@ -175,6 +133,6 @@ class Authority:
             raise Denied(Denial.STALE)
         return FreshOperator(account_id=operator.account_id, proven=proven, now=now, fresh=True)
 
-    def _is_fresh(self, connection: Connection, proven: Proven, now: datetime) -> bool:
-        requirement = self._policy.fresh_requirement(Purpose.ADMINISTRATION, most=FRESH)
+    def _is_fresh(self, connection: Connection, proven: Proven, now: datetime, grace: timedelta = timedelta(0)) -> bool:
+        requirement = self._policy.fresh_requirement(Purpose.ADMINISTRATION, grace, most=FRESHEST)
         return self._sign_ins.meets(connection, proven, requirement, now).holds

@@ -7,21 +7,15 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, select
 
+from broker.accounts.organizations.capabilities import Role
 from broker.accounts.organizations.model import memberships, organizations
 from broker.accounts.organizations.service import active_ids
 from broker.signin.policy import Policy
-from broker.signin.standing import Proven
+from broker.signin.proven import Proven
 from broker.tenants.admission import Admission, Admissions
 from broker.tenants.exceptions import Exceptions, Waiver
 from broker.tenants.rules import Rule, load, strictest, tighten
 from claims.decision import Purpose, Verdict, decide
-
-
-class Role(StrEnum):
-    """What a member may do. An admin is a member too."""
-
-    ADMIN = "admin"
-    MEMBER = "member"
 
 
 class Unmet(StrEnum):
@@ -50,11 +44,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belonging:
-    """One membership, as the sign-in at hand stands to its rules."""
+    """One membership, as the sign-in at hand stands to its rules. ``suspended_at``: as it was noted before."""
 
     organization_id: str
     role: Role
     standing: Standing
+    suspended_at: datetime | None
 
 
 class Belongings:
@@ -70,7 +65,9 @@ class Belongings:
     ) -> list[Belonging]:
         """Return the memberships in organisations that are not switched off, all or that one, by id."""
         statement = (
-            select(memberships.c.organization_id, memberships.c.role, organizations.c.rule)
+            select(
+                *(memberships.c.organization_id, memberships.c.role, memberships.c.suspended_at, organizations.c.rule)
+            )
             .join(organizations, organizations.c.id == memberships.c.organization_id)
             .where(memberships.c.account_id == proven.account_id, organizations.c.id.in_(active_ids()))
             .order_by(memberships.c.organization_id)
@@ -94,6 +91,7 @@ class Belongings:
                     [each for each in waivers if each.exemption.organization == row.organization_id],
                     now,
                 ),
+                suspended_at=row.suspended_at,
             )
             for row in rows
         ]

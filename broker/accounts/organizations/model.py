@@ -69,7 +69,7 @@ last_sign_ins = Table(
     metadata,
     Column("account_id", String, ForeignKey("accounts.id"), primary_key=True),
     Column("at", UtcDateTime, nullable=False),
-    Column("sealed", LargeBinary, nullable=False),  # how it was, without who it was
+    Column("proof_sealed", LargeBinary, nullable=False),  # how it was, without who it was
 )
 
 operators = Table(

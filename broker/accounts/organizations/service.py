@@ -1,13 +1,25 @@
-"""The verbs of organisations and memberships. Each takes the caller's connection, and what changes takes a capability."""
+"""The verbs of organisations and memberships. Each takes the caller's connection; what changes takes a capability."""
 
-import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from broker.accounts.model import accounts
-from broker.accounts.organizations.model import organizations
+from broker.accounts.model import accounts, people
+from broker.accounts.organizations.capabilities import Denial, Denied, FreshAdmin, Member, Person, Role
+from broker.accounts.organizations.changes import Applier, Change, ChangeKind, Changes
+from broker.accounts.organizations.model import invitations, memberships, operators, organizations
+from broker.accounts.organizations.names import clean_name, name_key
+from broker.accounts.organizations.people import admins_of, hold, hold_as_admin, role_of
+from broker.accounts.organizations.records import LastAdmin, MemberEntry, NameTaken, Organization, TooMany, read
+from broker.accounts.organizations.roles import Roles
+from broker.accounts.service import Accounts
+from broker.audit.service import Audit
+from broker.tenants.rules import NOTHING_MORE, dump
+
+MOST_OF_ONE_ADMIN = 10
+"""How many organisations somebody may be an admin of and still make another."""
 
 
 def active_ids() -> Select[tuple[str]]:
@@ -17,3 +29,216 @@ def active_ids() -> Select[tuple[str]]:
         .join(accounts, accounts.c.id == organizations.c.id)
         .where(accounts.c.status == "active")
     )
+
+
+class Organizations:
+    """The verbs. Reading is for whoever was found to be a member, or an operator, before."""
+
+    def __init__(self, accounts: Accounts, audit: Audit, changes: Changes) -> None:
+        self._accounts = accounts
+        self._audit = audit
+        self._changes = changes
+        self._roles = Roles(audit, changes)
+
+    def create(self, connection: Connection, person: Person, name: str) -> str:
+        """Make an organisation with this person as its admin, and return its id.
+
+        Raises ``ValueError`` for what is no name, :class:`NameTaken`, :class:`TooMany`, ``AccountClosed``.
+        """
+        clean = clean_name(name)
+        self._accounts.hold(connection, person.account_id)
+        of_theirs = (memberships.c.account_id == person.account_id, memberships.c.role == Role.ADMIN.value)
+        count = connection.execute(select(func.count()).select_from(memberships).where(*of_theirs)).scalar_one()
+        if count >= MOST_OF_ONE_ADMIN:
+            raise TooMany
+        organization_id = self._make(connection, clean, person.account_id, person.now)
+        self._record(connection, "organization.created", organization_id, person.account_id, person.now)
+        return organization_id
+
+    def create_for(self, connection: Connection, account_id: str, name: str, now: datetime) -> str:
+        """Make one at the command line's word, with that account as its admin, and return its id.
+
+        Raises ``LookupError`` where the account is nobody's, ``AccountClosed``, ``ValueError`` and :class:`NameTaken`.
+        """
+        clean = clean_name(name)
+        self._accounts.hold(connection, account_id)
+        self._accounts.person(connection, account_id)
+        organization_id = self._make(connection, clean, account_id, now)
+        detail = {"organization": organization_id, "member": account_id}
+        self._audit.record(connection, action="organization.created", detail=detail, now=now)
+        return organization_id
+
+    def rename(self, connection: Connection, admin: FreshAdmin, name: str) -> None:
+        """Give it another name. Raises ``ValueError``, :class:`NameTaken`, ``Denied``."""
+        clean = clean_name(name)
+        hold_as_admin(connection, admin)
+        renamed = update(organizations).where(organizations.c.id == admin.organization_id)
+        try:
+            with connection.begin_nested():
+                connection.execute(renamed.values(name=clean, name_key=name_key(clean)))
+        except IntegrityError as error:
+            raise NameTaken from error
+        self._record(connection, "organization.renamed", admin.organization_id, admin.account_id, admin.now)
+
+    def get(self, connection: Connection, organization_id: str) -> Organization:
+        """Return an organisation, switched off or not. Raises ``LookupError`` when there is none."""
+        found = read(connection, organizations.c.id == organization_id)
+        if not found:
+            raise LookupError("no such organisation")
+        return found[0]
+
+    def find_by_name(self, connection: Connection, text: str) -> Organization | None:
+        """Return the active organisation of this name, however it is spelt in case and Unicode form."""
+        found = read(connection, organizations.c.name_key == name_key(text), accounts.c.status == "active")
+        return found[0] if found else None
+
+    def all(self, connection: Connection) -> list[Organization]:
+        """Return them by name, those that are switched off too."""
+        return read(connection)
+
+    def members(self, connection: Connection, organization_id: str) -> list[MemberEntry]:
+        """Return the members, who joined first in front."""
+        rows = connection.execute(
+            select(memberships)
+            .where(memberships.c.organization_id == organization_id)
+            .order_by(memberships.c.joined_at, memberships.c.account_id)
+        )
+        return [
+            MemberEntry(
+                account_id=row.account_id,
+                role=Role(row.role),
+                joined_at=row.joined_at,
+                suspended_at=row.suspended_at,
+            )
+            for row in rows
+        ]
+
+    def remove_member(self, connection: Connection, admin: FreshAdmin, account_id: str) -> Change | None:
+        """Remove a member at once, oneself too; another admin after a day, by the change that is returned.
+
+        Raises ``LookupError`` for somebody who is none, :class:`LastAdmin`, ``Denied``.
+        """
+        hold_as_admin(connection, admin)
+        role = self._role(connection, admin.organization_id, account_id)
+        if account_id != admin.account_id and role is Role.ADMIN:
+            return self._changes.propose(connection, admin, ChangeKind.REMOVE_ADMIN, account_id)
+        if account_id == admin.account_id:
+            self._roles.require_another_admin(connection, admin.organization_id, account_id)
+        by = admin.account_id
+        self._roles.end(connection, admin.organization_id, account_id, by, "membership.removed", admin.now)
+        return None
+
+    def change_role(self, connection: Connection, admin: FreshAdmin, account_id: str, role: Role) -> Change | None:
+        """Have somebody's role change after a day, by the change that is returned; one's own at once, to member.
+
+        Nothing happens where they have that role. Raises as :meth:`remove_member`.
+        """
+        hold_as_admin(connection, admin)
+        if self._role(connection, admin.organization_id, account_id) is role:
+            return None
+        if account_id != admin.account_id:
+            kind = ChangeKind.PROMOTE if role is Role.ADMIN else ChangeKind.DEMOTE
+            return self._changes.propose(connection, admin, kind, account_id)
+        self._roles.require_another_admin(connection, admin.organization_id, account_id)
+        self._roles.set(connection, admin.organization_id, account_id, Role.MEMBER, account_id, admin.now)
+        return None
+
+    def leave(self, connection: Connection, member: Member) -> None:
+        """End one's own membership. Raises :class:`LastAdmin`, and ``Denied`` where the proof is not fresh."""
+        if not member.fresh:
+            raise Denied(Denial.STALE)
+        hold(connection, member.organization_id)
+        role = role_of(connection, member.organization_id, member.account_id)
+        if role is None:
+            raise Denied(Denial.UNKNOWN)
+        if role is Role.ADMIN:
+            self._roles.require_another_admin(connection, member.organization_id, member.account_id)
+        account_id = member.account_id
+        self._roles.end(connection, member.organization_id, account_id, account_id, "membership.left", member.now)
+
+    def disable(
+        self, connection: Connection, organization_id: str, now: datetime, operator_id: str | None = None
+    ) -> None:
+        """Switch it off: nobody is a member of it, and nobody comes by its tenants, until it is switched on again.
+
+        ``operator_id``: whose account did, if not the command line. Raises ``LookupError``.
+        """
+        hold(connection, organization_id)
+        if self.get(connection, organization_id).status == "active":
+            self._accounts.set_status(connection, organization_id, "disabled")
+            self._record(connection, "organization.disabled", organization_id, operator_id, now)
+
+    def enable(
+        self, connection: Connection, organization_id: str, now: datetime, operator_id: str | None = None
+    ) -> None:
+        """Switch it on again; what waits in it waits a whole day from now, as nobody could stop it meanwhile.
+
+        Raises ``LookupError``, and :class:`LastAdmin` where its last admin is gone.
+        """
+        hold(connection, organization_id)
+        found = self.get(connection, organization_id)
+        if found.status == "active":
+            return
+        if not admins_of(connection, organization_id):
+            raise LastAdmin([found])
+        self._accounts.set_status(connection, organization_id, "active")
+        self._changes.postpone(connection, organization_id, now)
+        self._record(connection, "organization.enabled", organization_id, operator_id, now)
+
+    def forget(self, connection: Connection, account_id: str, now: datetime) -> None:
+        """End what an account has here, in the transaction that erases it: before ``Accounts.erase`` does.
+
+        Raises :class:`LastAdmin` with every organisation that it would leave without an admin. One that is switched
+        off keeps nobody from being erased, as nobody could name another admin there.
+        """
+        self._accounts.hold(connection, account_id)
+        belongs = select(memberships.c.organization_id).where(memberships.c.account_id == account_id)
+        held = sorted(connection.execute(belongs).scalars())
+        for organization_id in held:
+            hold(connection, organization_id)
+        theirs = read(connection, organizations.c.id.in_(belongs))
+        left = [each for each in theirs if each.status == "active" and admins_of(connection, each.id) == [account_id]]
+        if left:
+            raise LastAdmin(left)
+        for each in theirs:
+            self._roles.end(connection, each.id, account_id, account_id, "membership.left", now)
+        if connection.execute(delete(operators).where(operators.c.account_id == account_id)).rowcount:
+            self._audit.record(connection, action="operator.removed", account_id=account_id, now=now)
+        # Only of an address that is theirs for certain: others could wish an invitation away by claiming it.
+        address = select(people.c.email_index).where(people.c.account_id == account_id, people.c.email_verified)
+        connection.execute(delete(invitations).where(invitations.c.email_index.in_(address)))
+
+    def appliers(self) -> Mapping[ChangeKind, Applier]:
+        """Return what has the changes of roles take effect."""
+        return self._roles.appliers()
+
+    def _make(self, connection: Connection, name: str, admin_id: str, now: datetime) -> str:
+        organization_id = self._accounts.create_organization(connection, now)
+        try:
+            with connection.begin_nested():
+                connection.execute(
+                    insert(organizations).values(
+                        id=organization_id, name=name, name_key=name_key(name), rule=dump(NOTHING_MORE)
+                    )
+                )
+        except IntegrityError as error:
+            raise NameTaken from error
+        connection.execute(
+            insert(memberships).values(
+                organization_id=organization_id,
+                account_id=admin_id,
+                role=Role.ADMIN.value,
+                joined_at=now,
+            )
+        )
+        return organization_id
+
+    def _role(self, connection: Connection, organization_id: str, account_id: str) -> Role:
+        role = role_of(connection, organization_id, account_id)
+        if role is None:
+            raise LookupError("no such member")
+        return role
+
+    def _record(self, connection: Connection, action: str, organization_id: str, by: str | None, now: datetime) -> None:
+        detail = {"organization": organization_id}
+        self._audit.record(connection, action=action, account_id=by, detail=detail, now=now)

@@ -81,7 +81,7 @@ def people_of_organizations() -> None:
     table(
         "last_sign_ins",
         *(text("account_id"), moment("at")),
-        sa.Column("sealed", sa.LargeBinary, nullable=False),
+        sa.Column("proof_sealed", sa.LargeBinary, nullable=False),
         key=("account_id",),
         refers={"account_id": "accounts"},
     )
@@ -125,7 +125,7 @@ def mappings() -> None:
         "attestations",
         *(text("mapping_id"), text("context"), text("strength")),
         sa.Column("every_time", sa.Boolean, nullable=False),
-        *(text("signed_by"), moment("signed_at"), moment("review_by")),
+        *(text("signed_by"), moment("signed_at"), moment("review_by"), moment("reminded_at", nullable=True)),
         key=("mapping_id", "context"),
         refers={"mapping_id": "mappings"},
     )
