@@ -13,10 +13,14 @@ from broker.commands.configuration import check_config, init
 from broker.commands.context import UPGRADE, Refusal
 from broker.commands.database import db
 from broker.commands.demo import demo
+from broker.commands.exceptions import exceptions
 from broker.commands.keys import keys
+from broker.commands.operators import operators
+from broker.commands.orgs import orgs
 from broker.commands.outbox import outbox
 from broker.commands.providers import probe, providers
 from broker.commands.serve import CONFIG_VARIABLE, serve
+from broker.commands.tenants import tenants
 from broker.settings import SettingsError
 from broker.settings.fresh import FILE_NAME
 
@@ -64,7 +68,10 @@ def main(ctx: click.Context, config: Path) -> None:
     ctx.obj = config
 
 
-for command in (accounts, audit, check_config, clients, db, demo, init, keys, outbox, probe, providers, serve):
+for command in (
+    *(accounts, audit, check_config, clients, db, demo, exceptions, init, keys, operators, orgs, outbox),
+    *(probe, providers, serve, tenants),
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -114,7 +114,11 @@ def raw_settings(*, base: str, folder: Path, standins: Standins, database_url: s
             "name": "Work account",
             **entra,
             "tenants": {
-                CONTOSO: {"name": "Contoso", "contexts": {"c2": "phishing_resistant"}},
+                CONTOSO: {
+                    "name": "Contoso",
+                    "contexts": {"c2": "phishing_resistant"},
+                    "contexts_attested_on": datetime.now(UTC).date().isoformat(),
+                },
                 FABRIKAM: {"name": "Fabrikam"},
             },
         },
@@ -183,7 +187,7 @@ def running(
     """Yield a broker that serves on a free port. ``change`` may edit the raw settings before they are used."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         base = f"http://localhost:{listener.getsockname()[1]}"
-        callbacks = [f"{base}/callback/{provider_id}" for provider_id in PROVIDERS]
+        callbacks = [f"{base}/callback/{provider_id}{way}" for provider_id in PROVIDERS for way in ("", "/consent")]
         own = standins is None
         if standins is None:
             standins = Standins.start(registrations=register_all(callbacks), canary=canary)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from broker.composition.foundation import Foundation, lay
+from broker.composition.people import People, gather
 from broker.settings import Settings, load
 from broker.storage.database import Database
 from broker.storage.schema import is_current
@@ -39,6 +41,23 @@ def opened(path: Path) -> Iterator[tuple[Settings, Database]]:
         yield settings, database
     finally:
         database.dispose()
+
+
+@contextmanager
+def gathered(path: Path) -> Iterator[tuple[Foundation, People]]:
+    """Yield what organisations, tenants and operators are changed with. Raises :class:`Refusal` as :func:`opened`."""
+    with opened(path) as (settings, _):
+        base = lay(settings, utc_now)
+        try:
+            yield base, gather(base)
+        finally:
+            base.store.close()
+            base.database.dispose()
+
+
+def moment(at: datetime | None) -> str:
+    """Return a time as it is shown in a table."""
+    return at.strftime("%Y-%m-%d %H:%M UTC") if at else "-"
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

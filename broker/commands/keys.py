@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from broker.accounts.organizations.reseal import reseal_invitations, reseal_last_sign_ins
 from broker.accounts.reseal import reseal_emails, reseal_names
 from broker.audit.service import Audit
-from broker.commands.context import Refusal, opened, table, utc_now, with_path
+from broker.commands.context import Refusal, moment, opened, table, utc_now, with_path
 from broker.keys.cipher import FieldCipher, Undecryptable
 from broker.keys.records import KeyRecord, State, read_records
 from broker.keys.reseal import Reseal, count_stale, reseal, reseal_signing_keys
@@ -18,6 +19,7 @@ from broker.oidc.reseal import reseal_families
 from broker.settings import Settings
 from broker.settings.clients import ALGORITHMS
 from broker.storage.database import Database
+from broker.tenants.reseal import reseal_reasons
 
 # Every room that seals what the database keeps has a line here.
 RESEALED: Mapping[str, Reseal] = {
@@ -25,6 +27,9 @@ RESEALED: Mapping[str, Reseal] = {
     "people.name_sealed": reseal_names,
     "people.email_sealed": reseal_emails,
     "refresh_families.record_sealed": reseal_families,
+    "invitations.email_sealed": reseal_invitations,
+    "last_sign_ins.proof_sealed": reseal_last_sign_ins,
+    "exceptions.reason_sealed": reseal_reasons,
 }
 _TOKEN_SECONDS = 3600  # the longest that settings let an access token live
 
@@ -49,7 +54,7 @@ def list_keys(path: Path) -> None:
     rows = [
         (
             *(key.kid, key.alg, key.state(now).value),
-            *(_moment(key.active_from), _moment(key.retire_at), _moment(key.gone_at)),
+            *(moment(key.active_from), moment(key.retire_at), moment(key.gone_at)),
             key.version or "-",
         )
         for key in found
@@ -77,7 +82,7 @@ def rotate(path: Path, alg: str | None, at_once: bool) -> None:
             if at_once:
                 click.echo(f"{each}: {made.kid} signs now. The others are gone, and tokens that they signed fail.")
             else:
-                click.echo(f"{each}: {made.kid} is published, and signs from {_moment(made.active_from)}.")
+                click.echo(f"{each}: {made.kid} is published, and signs from {moment(made.active_from)}.")
     told = "within a minute" if at_once else "by themselves; nothing is left to do"
     click.echo(f"Running processes learn of it {told}.")
 
@@ -120,9 +125,9 @@ def _next(alg: str, found: Sequence[KeyRecord], rotation: Rotation, now: datetim
     coming = [key for key in ours if key.state(now) is State.PUBLISHED]
     planned = rotation.next_change(alg, ours, now)
     if coming:
-        yield f"{alg}: {coming[-1].kid} signs from {_moment(coming[-1].active_from)}."
+        yield f"{alg}: {coming[-1].kid} signs from {moment(coming[-1].active_from)}."
     elif planned is not None:
-        yield f"{alg}: the next key is published from {_moment(max(planned, now))} on, by plan."
+        yield f"{alg}: the next key is published from {moment(max(planned, now))} on, by plan."
     elif ours:
         yield f"{alg}: no next key is planned (keys.rotate_after). vestibule keys rotate --alg {alg}"
 
@@ -136,7 +141,3 @@ def _rotation(settings: Settings, database: Database) -> Rotation:
     keys_here = SigningKeys(database, cipher, ALGORITHMS)
     audit = Audit(database, settings.secrets.audit_key())
     return Rotation(database, cipher, keys_here, audit, settings.keys)
-
-
-def _moment(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else "-"

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -31,8 +32,13 @@ def prepare(folder: Path, addresses: Addresses) -> Path:
 
 
 def callbacks(path: Path, addresses: Addresses) -> list[str]:
-    """Return the redirect URIs of every provider in the configuration, for the stand-ins to know."""
-    return [f"{addresses.issuer}/callback/{provider_id}" for provider_id in _table(read(path), "providers")]
+    """Return the redirect URIs of every provider in the configuration, for the stand-ins to know.
+
+    The second of each is where an administrator comes back to who approved us for a whole tenant.
+    """
+    ways = ("", "/consent")
+    providers = _table(read(path), "providers")
+    return [f"{addresses.issuer}/callback/{provider_id}{way}" for provider_id in providers for way in ways]
 
 
 def overrides(path: Path, addresses: Addresses) -> dict[str, str]:
@@ -90,4 +96,5 @@ def _render(addresses: Addresses, registrations: tuple[Registration, ...]) -> st
         fabrikam=FABRIKAM,
         evidence_scope=EVIDENCE_SCOPE,
         evidence_audience=EVIDENCE_API,
+        today=datetime.now(UTC).date().isoformat(),
     )

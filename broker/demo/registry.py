@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from joserfc.jwk import KeySet
 from requests import RequestException
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from broker.demo import mailbox
 from broker.demo.logout_token import read_logout_token
 from broker.registry.stepup import Challenge, satisfies
 
@@ -288,7 +290,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 def main() -> None:
-    """Serve on the port of ``REGISTRY_URL`` until SIGTERM or SIGINT."""
+    """Serve on the port of ``REGISTRY_URL`` until SIGTERM or SIGINT, and show the mail in ``REGISTRY_MAIL``."""
     url = os.environ["REGISTRY_URL"]
     app = create_registry(
         url=url,
@@ -297,6 +299,8 @@ def main() -> None:
         client_secret=os.environ["REGISTRY_CLIENT_SECRET"],
         ca=os.environ.get("REGISTRY_CA_BUNDLE") or None,
     )
+    if os.environ.get("REGISTRY_MAIL"):
+        app.register_blueprint(mailbox.blueprint(Path(os.environ["REGISTRY_MAIL"]), os.environ["REGISTRY_ISSUER"]))
     server = make_server("127.0.0.1", int(urlsplit(url).port or 80), app, threaded=True, request_handler=_Quiet)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

@@ -12,12 +12,13 @@ import trustme
 
 from broker.demo.addresses import DEFAULT_BASE, LAST_BASE, Addresses
 from broker.demo.configuration import CLIENT_ID, PROVIDERS, callbacks, overrides, prepare
+from broker.demo.mailbox import folder_of
 from broker.demo.processes import Child, ChildFailed
 from broker.ports import is_free
 from broker.settings import Settings, load
-from broker.settings.fresh import write_private
+from broker.settings.fresh import FILE_NAME, write_private
 from broker.storage import schema
-from providers.standins import Canary, demo_personas, people
+from providers.standins import NORTHWIND, TENANTS, Canary, demo_personas, people
 from providers.standins.server import CA_FILE
 
 _LOOK_EVERY = 0.5  # seconds
@@ -43,7 +44,7 @@ def run(folder: Path, addresses: Addresses) -> None:
                 if not stop.is_set():
                     start()
             if not stop.is_set():
-                click.echo(page(folder, addresses))
+                click.echo(page(folder, addresses, demo.mail))
             while not stop.wait(_LOOK_EVERY):
                 demo.must_run()
         except ChildFailed as error:
@@ -68,7 +69,10 @@ def _stop_event() -> Iterator[Event]:
 
 
 class _Demo:
-    """The three processes, started in this order; each is stopped, the last one first, when ``running`` ends."""
+    """The three processes, started in this order; each is stopped, the last one first, when ``running`` ends.
+
+    ``mail`` is the folder that the broker writes its mail to, once it runs, if it does.
+    """
 
     def __init__(self, folder: Path, addresses: Addresses, running: ExitStack) -> None:
         self._folder = folder
@@ -79,6 +83,7 @@ class _Demo:
         self._environ = overrides(self._path, addresses)
         self._broker_ca = _https(folder, self._environ) if addresses.https else None
         self._registry_secret = ""
+        self.mail: Path | None = None
 
     def start_standins(self) -> None:
         addresses = self._addresses
@@ -97,6 +102,7 @@ class _Demo:
     def start_broker(self) -> None:
         settings = load(self._path, {**os.environ, **self._environ})
         self._registry_secret = _registry_secret(self._path, settings)
+        self.mail = folder_of(settings.mail.url)
         schema.upgrade(settings.database.url)
         broker = self._start("broker", "broker.cli", f"--config={self._path}", "serve")
         document = f"{self._addresses.issuer}/.well-known/openid-configuration"
@@ -112,6 +118,7 @@ class _Demo:
             REGISTRY_CLIENT_ID=CLIENT_ID,
             REGISTRY_CLIENT_SECRET=self._registry_secret,
             REGISTRY_CA_BUNDLE=str(self._broker_ca or ""),
+            REGISTRY_MAIL=str(self.mail or ""),
         )
         registry.wait_until_it_answers(addresses.registry)
 
@@ -152,7 +159,7 @@ def _https(folder: Path, environ: dict[str, str]) -> Path:
     return ca_file
 
 
-def page(folder: Path, addresses: Addresses) -> str:
+def page(folder: Path, addresses: Addresses, mail: Path | None) -> str:
     """Return what there is to try."""
     lines = ["", "Vestibule is running. Sign in at the demo registry:", "", f"    {addresses.registry}", ""]
     lines.append("At a provider's sign-in page, pick a person. Who they are, and how it ends:")
@@ -166,8 +173,29 @@ def page(folder: Path, addresses: Addresses) -> str:
         f"  broker       {addresses.issuer}   (your account: {addresses.issuer}/account)",
         f"  registry     {addresses.registry}   (what it learnt: {addresses.registry}/whoami)",
         f"  stand-ins    {addresses.standins} and {addresses.back_channel}",
-        f"  everything   {folder}: vestibule.toml to change and start again, mail in mail/, logs in *.log",
+        f"  everything   {folder}: vestibule.toml to change and start again, logs in *.log",
     ]
+    if mail is not None:
+        lines.append(f"  mail         {addresses.registry}/mail   (to everybody)")
     if addresses.https:
         lines.append(f"  certificate  {folder / 'broker-ca.pem'} signed the broker's, for this run alone")
+    lines += ["", *_organizations(folder, addresses)]
     return "\n".join([*lines, "", "Ctrl-C stops it all.", ""])
+
+
+def _organizations(folder: Path, addresses: Addresses) -> list[str]:
+    """Return how to have a tenant mapped, by an organisation's admin and an operator, who are not the same."""
+    northwind = TENANTS[NORTHWIND]
+    steps = (
+        f"At {addresses.issuer}/account choose Work account, entra-admin.",
+        "The page ends with the account id. With it, in another terminal:",
+        f"vestibule --config {folder / FILE_NAME} operators add ACCOUNT_ID",
+        f"In another browser, or a private window, at {addresses.issuer}/organizations",
+        "choose Work account, entra-mfa. Make an organisation, and ask for the tenant of",
+        f"{northwind.name}, {northwind.tid}. Prove it as northwind-admin.",
+        f"In the first browser, at {addresses.issuer}/operator, approve it.",
+        f"In the second, on the tenant's page, say that {northwind.domain} leads there.",
+        f'At the registry, choose "Use a work account", and type {northwind.domain}:',
+        "northwind-mfa is signed in, northwind-pwd is not.",
+    )
+    return ["To try organisations, which takes two people:", "", *(f"    {step}" for step in steps)]

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from claims.evidence import Authentication, dump, load
 
+_LONG_AGO = "1970-01-01T00:00:00+00:00"
 # The scope under which each claim of a person is released (OpenID Connect Core section 5.4).
 SCOPE_OF_CLAIM = {"name": "profile", "email": "email", "email_verified": "email"}
 
@@ -24,6 +26,9 @@ class Grant:
     account_id: str
     identity_id: str
     provider_id: str
+    tenant: str
+    guest: bool
+    signed_in_at: datetime
     sid: str
     scope: tuple[str, ...]
     authentication: Authentication
@@ -52,14 +57,20 @@ def consent_scopes(scope: Iterable[str], claims: Iterable[str], resources: Itera
 
 def dump_grant(grant: Grant) -> dict[str, object]:
     """Return the grant as JSON values."""
-    return {**asdict(grant), "authentication": dump(grant.authentication)}
+    return {
+        **asdict(grant),
+        "authentication": dump(grant.authentication),
+        "signed_in_at": grant.signed_in_at.isoformat(),
+    }
 
 
 def load_grant(record: object) -> Grant:
     """Return the grant of :func:`dump_grant`. Only what we stored ourselves, sealed, comes here."""
-    stored = cast(Mapping[str, object], record)
+    # Not in records from before tenants were kept: those of a tenant are of no use any more.
+    stored = {"tenant": "", "guest": False, "signed_in_at": _LONG_AGO, **cast(Mapping[str, object], record)}
     values: dict[str, object] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()
     }
     values["authentication"] = load(stored["authentication"])
+    values["signed_in_at"] = datetime.fromisoformat(cast(str, stored["signed_in_at"]))
     return Grant(**cast(dict[str, Any], values))

@@ -7,28 +7,29 @@ from datetime import datetime
 
 import structlog
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError
+from sqlalchemy import Connection
 
-from broker.accounts.service import Accounts
+from broker.accounts.organizations.belonging import Belongings
 from broker.audit.service import Audit
 from broker.oidc.clients import Client
 from broker.oidc.codes import Code, Codes, grant_of
 from broker.oidc.consent.service import Consents
 from broker.oidc.errors import InvalidDpopProof, InvalidTarget
 from broker.oidc.grant import SCOPE_OF_CLAIM, Grant
+from broker.oidc.scopes import NEEDS_PROOF, OFFLINE, ORGANIZATIONS, SERVICE_SCOPES
 from broker.oidc.subjects import Subjects
 from broker.oidc.tokens.access import AccessToken, AccessTokens
 from broker.oidc.tokens.id_token import IdTokens
 from broker.oidc.tokens.marks import Marks
 from broker.oidc.tokens.refresh import Family, RefreshTokens, State
-from broker.signin.policy import Demand, Policy
+from broker.signin.policy import Demand
+from broker.signin.proven import Proven
+from broker.signin.standing import Standing
 from broker.storage.database import Database
-from claims.decision import Purpose, Verdict, decide
+from claims.decision import Purpose, Verdict
+from claims.evidence import dump
 from claims.profile import Profile
 from claims.release import authentication_claims, person_claims
-
-OFFLINE = "offline_access"
-# What a client may do for itself, without anybody signed in.
-SERVICE_SCOPES = frozenset({"introspection"})
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +52,6 @@ class Redeemer:
     def __init__(
         self,
         *,
-        accounts: Accounts,
         codes: Codes,
         consents: Consents,
         access_tokens: AccessTokens,
@@ -61,12 +61,11 @@ class Redeemer:
         marks: Marks,
         subjects: Subjects,
         audit: Audit,
-        policy: Policy,
-        providers: frozenset[str],
+        standing: Standing,
+        belongings: Belongings,
         database: Database,
         clock: Callable[[], datetime],
     ) -> None:
-        self._accounts = accounts
         self._codes = codes
         self._consents = consents
         self._access_tokens = access_tokens
@@ -76,8 +75,8 @@ class Redeemer:
         self._marks = marks
         self._subjects = subjects
         self._audit = audit
-        self._policy = policy
-        self._providers = providers
+        self._standing = standing
+        self._belongings = belongings
         self._database = database
         self._clock = clock
 
@@ -183,13 +182,28 @@ class Redeemer:
         )
         return self._described(client, token, now)
 
-    def userinfo(self, token: AccessToken) -> Mapping[str, object] | None:
-        """Return the claims of OpenID Connect Core section 5.3.2, or none when the account no longer stands."""
+    def userinfo(self, client: Client, token: AccessToken) -> Mapping[str, object] | None:
+        """Return the claims of OpenID Connect Core section 5.3.2, or none when the sign-in no longer stands."""
+        now = self._clock()
         with self._database.read() as connection:
-            person = self._accounts.live(connection, token.account_id, token.identity_id)
-        if person is None:
-            return None
-        return {**_released(person, token.scope, token.userinfo_claims), "sub": token.sub}
+            admission, person = self._standing.open_way(connection, token, now, client=client)
+            if admission is None or person is None:
+                return None
+            belonging = self._belonging(connection, token, token.scope, now)
+        return {**_released(person, token.scope, token.userinfo_claims), **belonging, "sub": token.sub}
+
+    def _belonging(
+        self, connection: Connection, proven: Proven, scope: tuple[str, ...], now: datetime
+    ) -> dict[str, object]:
+        """Return the claim of scope ``organizations``: the memberships whose rules the sign-in meets."""
+        if ORGANIZATIONS not in scope:
+            return {}
+        found = self._belongings.of(connection, proven, now)
+        return {
+            ORGANIZATIONS: [
+                {"id": each.organization_id, "role": each.role.value} for each in found if each.standing.met
+            ]
+        }
 
     def _end(self, grant_id: str, client: Client, reason: str) -> None:
         self._marks.end_grant(grant_id)
@@ -211,20 +225,18 @@ class Redeemer:
     def _judge(self, client: Client, grant: Grant, purpose: Purpose, now: datetime) -> tuple[Profile, Verdict]:
         """Return person and verdict. Raises ``InvalidGrantError`` unless account, identity, way in and proof hold."""
         # A client that moved to another sector may not learn there who it knew elsewhere.
-        if grant.provider_id in self._providers and client.allows(grant.provider_id) and client.sector == grant.sector:
+        if client.sector == grant.sector:
             # Ages were judged when the request was answered, just now; at a refresh the client's limit counts again.
             rule = client.rule if purpose is Purpose.REFRESH else replace(client.rule, max_age=None)
             demand = Demand(asked_at=now, acr=grant.essential_acr)
-            requirement = self._policy.requirement(purpose, now, rule=rule, demand=demand)
-            verdict = decide(requirement, grant.authentication, now)
             with self._database.read() as connection:
-                person = self._accounts.live(connection, grant.account_id, grant.identity_id)
+                judged = self._standing.judge(connection, grant, purpose, now, client=client, rule=rule, demand=demand)
                 # Taken back in the meantime, it counts no more: no statement for a first-party client.
                 consented = client.first_party or self._consents.covers(
                     connection, grant.account_id, client.client_id, grant.consent_scopes
                 )
-            if person is not None and consented and verdict.satisfied:
-                return person, verdict
+            if judged.holds and consented and judged.person is not None and judged.verdict is not None:
+                return judged.person, judged.verdict
         raise InvalidGrantError("The sign-in behind this no longer holds. The user has to sign in again.")
 
     def _tokens(
@@ -259,11 +271,18 @@ class Redeemer:
             jkt=asked.jkt,
             issued_at=issued_at,
             expires_at=issued_at + self._lifetime,
+            tenant=grant.tenant,
+            guest=grant.guest,
+            signed_in=int(grant.signed_in_at.timestamp()),
+            proof=dump(grant.authentication) if not NEEDS_PROOF.isdisjoint(grant.scope) else None,
         )
         response = self._described(client, token, now)
         if "openid" not in token.scope:
             return token, response
+        with self._database.read() as connection:
+            belonging = self._belonging(connection, grant, token.scope, now)
         claims: dict[str, object] = {
+            **belonging,
             **_released(person, (), (*client.id_token_claims, *grant.id_token_claims)),
             **authenticated,
             "sub": sub,

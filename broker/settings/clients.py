@@ -25,7 +25,17 @@ GrantType = Literal[
     "client_credentials",
     "urn:ietf:params:oauth:grant-type:device_code",
 ]
-Scope = Literal["openid", "profile", "email", "offline_access", "introspection"]
+Scope = Literal[
+    "openid",
+    "profile",
+    "email",
+    "offline_access",
+    "organizations",
+    "organizations.read",
+    "organizations.manage",
+    "operator",
+    "introspection",
+]
 SigningAlgorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
 
 ALGORITHMS = "RS256", "PS256", "ES256", "EdDSA"
@@ -76,6 +86,7 @@ class ClientMetadata(Section):
         default=("openid", "profile", "email"),
         validate_default=True,
         description='a list of "openid", "profile", "email", "offline_access" (with grant "refresh_token"), '
+        '"organizations", "organizations.read", "organizations.manage", "operator", '
         '"introspection" (with grant "client_credentials")',
     )
     id_token_signed_response_alg: SigningAlgorithm = Field(default="RS256", description=_ANY_ALGORITHM)

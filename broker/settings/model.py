@@ -21,7 +21,7 @@ from broker.settings.values import (
     store_url,
 )
 from claims.evidence import Binding
-from providers.catalog import ProviderId, ProviderSettings
+from providers.catalog import CONSUMERS, Guid, ProviderId, ProviderSettings
 
 _DAY = 86_400  # seconds
 
@@ -168,6 +168,27 @@ class KeySettings(Section):
     overlap: int = Field(default=_DAY, gt=0, le=365 * _DAY, description="a number of seconds above 0")
 
 
+class OrganizationSettings(Section):
+    """Who makes organisations, and whether a proof alone maps the first tenant of one."""
+
+    self_service_mapping: bool = False
+    creation: Literal["people", "operators"] = Field(default="people", description='"people" or "operators"')
+
+
+def _of_an_organization(tid: str) -> str:
+    if tid == CONSUMERS:
+        raise ValueError("is the tenant of all personal accounts")
+    return tid
+
+
+class OperatorSettings(Section):
+    """How operators may sign in: by these tenants, or else with a phishing-resistant proof."""
+
+    tenants: tuple[Annotated[Guid, AfterValidator(_of_an_organization)], ...] = Field(
+        default=(), description="a list of ids of Entra tenants, which are GUIDs"
+    )
+
+
 class MailSettings(Section):
     url: Annotated[str, AfterValidator(mail_url)] = Field(
         repr=False, description="smtp://HOST:PORT, smtps://USER:PASSWORD@HOST or directory:PATH"
@@ -204,6 +225,8 @@ class Settings(Section):
     mail: MailSettings = Field(description="the table [mail] with url and sender")
     clients: dict[ClientId, ClientSettings] = Field(default_factory=dict)
     providers: dict[ProviderId, ProviderSettings] = Field(default_factory=dict)
+    organizations: OrganizationSettings = OrganizationSettings()
+    operators: OperatorSettings = OperatorSettings()
     ca_bundle: Path | None = Field(default=None, description="the path of a PEM file")
     insecure_allow_private_addresses: bool = False
     log: LogSettings = LogSettings()

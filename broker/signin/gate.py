@@ -7,22 +7,29 @@ taken once, and bound to the browser that left. Nothing is written for a person 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
-from broker.accounts.service import AccountClosed
+from broker.accounts.service import AccountClosed, Accounts
 from broker.audit.service import Audit
 from broker.signin.ending import EndedBy, Ending
 from broker.signin.goals import GoalHandler, Landing, SignedIn
 from broker.signin.proofs import ProviderProofs
+from broker.signin.standing import judge
 from broker.signin.transactions import Flow, Goal, Transaction, Transactions, belongs
 from broker.storage.database import Database
 from broker.storage.store import ShortLived
+from broker.tenants.admission import WITHOUT_TENANT, Admission, Admissions
+from broker.tenants.exceptions import Exceptions, Waiver
 from broker.web.errors import BrokerError
-from claims.decision import Verdict, decide
-from providers.provider import Ask, Fault, Missing, Provider, ProviderError, Return
+from claims.decision import Reason, Verdict
+from providers.provider import Ask, Fault, Identified, Missing, Provider, ProviderError, Return
 
 log = structlog.get_logger(__name__)
+
+# Neither a probe nor whoever shows that they may speak for a tenant gets a session by it.
+SIGNS_NOBODY_IN = frozenset({Goal.PROBE, Goal.MAPPING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +78,9 @@ class Gate:
         store: ShortLived,
         audit: Audit,
         ending: Ending,
+        accounts: Accounts,
+        admissions: Admissions,
+        exceptions: Exceptions,
     ) -> None:
         self.providers = providers
         self.handlers = handlers
@@ -80,6 +90,9 @@ class Gate:
         self._store = store
         self._audit = audit
         self._ending = ending
+        self._accounts = accounts
+        self._admissions = admissions
+        self._exceptions = exceptions
 
     def offered(self, transaction: Transaction) -> list[Provider]:
         """Return the providers that may serve this transaction, in configured order."""
@@ -91,13 +104,26 @@ class Gate:
         """Return the providers that may sign people in, in configured order."""
         return [provider for provider in self.providers.values() if self._proofs.usable(provider.id)]
 
-    def begin(self, transaction: Transaction, provider_id: str, now: datetime) -> Again | Refused:
-        """Return where to send the browser. Raises ``BrokerError`` when the provider may not serve this."""
+    def begin(
+        self,
+        transaction: Transaction,
+        provider_id: str,
+        now: datetime,
+        *,
+        tenant: str | None = None,
+        domain_hint: str | None = None,
+    ) -> Again | Refused:
+        """Return where to send the browser. Raises ``BrokerError`` when the provider may not serve this.
+
+        ``tenant`` and ``domain_hint`` are where the user says they belong. They lead the way and prove nothing; the
+        hint is not kept.
+        """
         provider = next((each for each in self.offered(transaction) if each.id == provider_id), None)
         if provider is None:
             raise unavailable(provider_id)
         ask = self.handlers[transaction.goal].preview(transaction).ask
-        return self._send(transaction, provider, ask, 0, now)
+        asked = replace(ask, tenant=tenant or ask.tenant, domain_hint=domain_hint)
+        return self._send(transaction, provider, asked, 0, now)
 
     def complete(
         self, provider_id: str, returned: Return, *, browser: str | None, cookie: str | None, now: datetime
@@ -125,19 +151,24 @@ class Gate:
         handler = self.handlers[flow.transaction.goal]
         requirement = handler.requirement(flow.transaction, provider_id, now)
         probing = flow.transaction.goal is Goal.PROBE
+        signing_in = flow.transaction.goal not in SIGNS_NOBODY_IN
         try:
             if probing:
                 probed = provider.probe(flow.private, returned, now)
                 identified, shown = probed.identified, probed.shown
             else:
                 identified, shown = provider.complete(flow.private, returned, now), {}
+            admission = self._admission(provider_id, identified, now) if signing_in else WITHOUT_TENANT
         except ProviderError as error:
             if error.again is not None and flow.challenges == 0:
                 return self._challenge(flow, provider, error.again, now)
             return self._fault(flow.transaction, provider, error, now)
-        verdict = decide(requirement, identified.authentication, now)
-        if not verdict.satisfied and identified.again is not None and flow.challenges == 0:
-            return self._challenge(flow, provider, identified.again, now)
+        verdict, waiver = judge(
+            requirement, admission, identified.authentication, now, partial(self._waivers, identified, admission, now)
+        )
+        again = identified.again or _anew(verdict, provider)
+        if not verdict.satisfied and again is not None and flow.challenges == 0:
+            return self._challenge(flow, provider, again, now)
         if not verdict.satisfied and not probing:
             return self._refuse(flow.transaction, provider, verdict, identified.missing, now)
         return self._finish(
@@ -150,8 +181,28 @@ class Gate:
                 cookie=cookie,
                 shown=shown,
                 now=now,
+                admission=admission,
+                waiver=waiver,
             ),
         )
+
+    def _admission(self, provider_id: str, identified: Identified, now: datetime) -> Admission:
+        """Return the terms of who came. Raises :class:`ProviderError` where nobody may come this way."""
+        if identified.mapping:
+            raise ProviderError(Fault.INVALID_RESPONSE, "what shows that somebody may speak for a tenant opens nothing")
+        found = identified.admitted
+        if found is None:
+            found = self._admissions.read(provider_id, identified.subject.tenant, (), now)
+        if not isinstance(found, Admission):
+            raise ProviderError(Fault.TENANT_NOT_ALLOWED, "nobody may come by this tenant")
+        if identified.guest and not found.rule.guests:
+            raise ProviderError(Fault.GUEST_REFUSED, "a guest of a tenant that takes none")
+        return found
+
+    def _waivers(self, identified: Identified, admission: Admission, now: datetime) -> list[Waiver]:
+        with self._database.read() as connection:
+            account_id = self._accounts.account_of(connection, identified.subject)
+            return self._exceptions.waivers(connection, admission.tid, account_id, now)
 
     def _finish(self, handler: GoalHandler, signed_in: SignedIn) -> Landed:
         transaction = signed_in.transaction
@@ -183,7 +234,13 @@ class Gate:
     def _challenge(self, flow: Flow, provider: Provider, again: Ask, now: datetime) -> Again | Refused:
         first = self.handlers[flow.transaction.goal].preview(flow.transaction).ask
         # What the registry demanded holds for the second redirect too.
-        ask = replace(again, reauthenticate=first.reauthenticate or again.reauthenticate, max_age=first.max_age)
+        ask = replace(
+            again,
+            reauthenticate=first.reauthenticate or again.reauthenticate,
+            max_age=first.max_age,
+            tenant=flow.tenant,
+            mapping=first.mapping,
+        )
         return self._send(flow.transaction, provider, ask, flow.challenges + 1, now)
 
     def _send(
@@ -193,7 +250,13 @@ class Gate:
             redirect = provider.begin(ask)
         except ProviderError as error:
             return self._fault(transaction, provider, error, now)
-        flow = Flow(transaction=transaction, provider_id=provider.id, private=redirect.flow, challenges=challenges)
+        flow = Flow(
+            transaction=transaction,
+            provider_id=provider.id,
+            private=redirect.flow,
+            challenges=challenges,
+            tenant=ask.tenant,
+        )
         self._transactions.keep_flow(redirect.state, flow, now)
         return Again(url=redirect.url)
 
@@ -235,6 +298,13 @@ class Gate:
                 detail={"reason": refused.reason, "kind": refused.transaction.goal.value},
                 now=now,
             )
+
+
+def _anew(verdict: Verdict, provider: Provider) -> Ask | None:
+    """Return the request for a new authentication, where it was too old: a tenant's limit is known only afterwards."""
+    if verdict.reason is Reason.AUTHENTICATION_TOO_OLD and provider.capabilities.can_reauthenticate:
+        return Ask(reauthenticate=True)
+    return None
 
 
 def expired(detail: str) -> BrokerError:

@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 from broker.signin.sessions import Session
 from broker.signin.transactions import Transaction
 from broker.storage.sealed import Entry
+from broker.tenants.admission import WITHOUT_TENANT, Admission
+from broker.tenants.exceptions import Waiver
 from broker.web.destinations import Destination
 from claims.decision import Requirement, Verdict
 from claims.evidence import Binding
@@ -42,7 +44,8 @@ class Preview:
 class SignedIn:
     """A sign-in that ``decide`` was satisfied with; only a probe may arrive here unsatisfied.
 
-    ``cookie`` is the browser's session cookie, if it has one; ``shown`` what a probe may show.
+    ``cookie`` is the browser's session cookie, if it has one; ``shown`` what a probe may show; ``admission`` the terms
+    of its tenant; ``waiver`` the exception that it rests on, if it does.
     """
 
     transaction: Transaction
@@ -52,6 +55,8 @@ class SignedIn:
     cookie: str | None
     shown: Mapping[str, str]
     now: datetime
+    admission: Admission = WITHOUT_TENANT
+    waiver: Waiver | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from broker.accounts.organizations.sign_ins import SignInsOfMembers
 from broker.accounts.service import Accounts, Resolved
 from broker.audit.service import Audit
 from broker.signin.goals import SignedIn
 from broker.signin.sessions import Offer, Session, Sessions
 from broker.storage.sealed import Entry
+from broker.tenants.exceptions import Exceptions
+from broker.web.errors import BrokerError
 from claims.profile import Profile
 
 
@@ -34,10 +37,20 @@ class Opened:
 class Opening:
     """Opens sessions for every goal that needs one."""
 
-    def __init__(self, accounts: Accounts, sessions: Sessions, audit: Audit) -> None:
+    def __init__(
+        self,
+        *,
+        accounts: Accounts,
+        sessions: Sessions,
+        audit: Audit,
+        exceptions: Exceptions,
+        memberships: SignInsOfMembers,
+    ) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._audit = audit
+        self._exceptions = exceptions
+        self._memberships = memberships
 
     def open(self, connection: Connection, signed_in: SignedIn, client_id: str | None = None) -> Opened:
         """Return the session of a satisfied sign-in. Its token is new: one from before the sign-in is never kept.
@@ -47,6 +60,7 @@ class Opening:
         """
         identified, now = signed_in.identified, signed_in.now
         account = self._accounts.resolve(connection, identified.subject, signed_in.provider_id, identified.profile, now)
+        self._make_room(connection, signed_in, account.account_id)
         previous = self._sessions.find(signed_in.cookie, now)
         goes_on = previous is not None and previous.account_id == account.account_id
         token, session = self._sessions.new(
@@ -54,10 +68,15 @@ class Opening:
             account_id=account.account_id,
             identity_id=account.identity_id,
             provider_id=signed_in.provider_id,
+            tenant=signed_in.admission.tid,
+            guest=identified.guest,
             authentication=identified.authentication,
             offer=_offer(account.person, identified.profile),
             now=now,
+            most=signed_in.admission.rule.session_length,
         )
+        if account.member:
+            self._memberships.note(connection, session, now)
         verdict = signed_in.verdict
         self._audit.record(
             connection,
@@ -83,6 +102,20 @@ class Opening:
             replaces=self._sessions.replaced(signed_in.cookie),
             takes=self._sessions.replaced(signed_in.cookie) if goes_on else (),
             ends=None if goes_on else previous,
+        )
+
+    def _make_room(self, connection: Connection, signed_in: SignedIn, account_id: str) -> None:
+        """Have the exception that the sign-in rests on cover this account. Raises ``BrokerError`` when it is full."""
+        waiver = signed_in.waiver
+        if waiver is None or self._exceptions.take_place(connection, waiver.exception_id, account_id, signed_in.now):
+            return
+        raise BrokerError(
+            status=403,
+            code="exception_full",
+            title="You are not signed in yet",
+            sentence="Your organisation has an exception from multi-factor authentication, and it covers no more people.",
+            next_step="Ask an admin of your organisation, or sign in with a second factor.",
+            detail="no place in the exception",
         )
 
 

@@ -1,5 +1,6 @@
 """The two goals that are the broker's own: a session for the account page, and a probe of a provider."""
 
+import re
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -15,17 +16,28 @@ from claims.decision import Purpose, Requirement
 from providers.provider import Ask
 
 ACCOUNT_PATH = "/account"
+_OWN_PAGE = re.compile(
+    r"/(account|organizations|operator|invitations)(/[A-Za-z0-9_-]{1,64})*(\?[A-Za-z0-9_=&.%+-]{0,1000})?"
+)
+
+
+def own_page(wanted: str | None) -> str:
+    """Return where a sign-in may lead on to: one of our own pages, or the account page for anything else."""
+    return wanted if wanted is not None and _OWN_PAGE.fullmatch(wanted) else ACCOUNT_PATH
 
 
 class AccountGoal:
-    """The user wants their account page. Payload: ``fresh``, true where the proof must be a recent one."""
+    """The user wants their account page, or another of our own pages.
+
+    Payload: ``fresh``, true where the proof must be a recent one; ``next``, the page, as :func:`own_page` has it.
+    """
 
     def __init__(self, opening: Opening, policy: Policy) -> None:
         self._opening = opening
         self._policy = policy
 
     def preview(self, transaction: Transaction) -> Preview:
-        max_age = int(self._policy.fresh.total_seconds()) if transaction.payload["fresh"] is True else None
+        max_age = int(self._policy.ask_fresh.total_seconds()) if transaction.payload["fresh"] is True else None
         return Preview(
             audience="your account",
             need="Your account opens only to a sign-in that is protected by a second factor.",
@@ -41,7 +53,7 @@ class AccountGoal:
     def finish(self, connection: Connection, signed_in: SignedIn) -> Landing:
         opened = self._opening.open(connection, signed_in)
         return Landing(
-            location=ACCOUNT_PATH,
+            location=str(signed_in.transaction.payload.get("next", ACCOUNT_PATH)),
             put=[opened.entry],
             take=opened.takes,
             delete=opened.replaces,

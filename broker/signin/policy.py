@@ -12,6 +12,9 @@ from broker.settings import PolicySettings
 from claims.decision import Purpose, Requirement
 from claims.evidence import Binding, Strength
 
+# How old the trip through the provider may be that changes an organisation.
+FRESHEST = timedelta(minutes=10)
+
 # The provider's clock and ours differ; an authentication this much before the request still counts as made for it.
 CLOCK_TOLERANCE = timedelta(seconds=30)
 
@@ -53,6 +56,8 @@ class Policy:
             Binding.ACCOUNT_STATE: timedelta(seconds=settings.account_state_lifetime),
         }
         self.fresh = timedelta(seconds=settings.fresh)
+        # Half of what counts as fresh, so that there is time left for what it is wanted for.
+        self.ask_fresh = min(self.fresh, FRESHEST) / 2
 
     def requirement(
         self,

@@ -37,10 +37,17 @@ class Session:
     account_id: str
     identity_id: str
     provider_id: str
+    tenant: str
+    guest: bool
     authentication: Authentication
     started_at: datetime
     expires_at: datetime
     offer: Offer | None = None
+
+    @property
+    def signed_in_at(self) -> datetime:
+        """Return when it began: a session that goes on after another sign-in begins anew."""
+        return self.started_at
 
 
 class Sessions:
@@ -57,14 +64,17 @@ class Sessions:
         account_id: str,
         identity_id: str,
         provider_id: str,
+        tenant: str,
+        guest: bool,
         authentication: Authentication,
         offer: Offer | None,
         now: datetime,
         sid: str | None = None,
+        most: timedelta | None = None,
     ) -> tuple[str, Session]:
         """Return a fresh token for the cookie and its session. Nothing is stored yet: see :meth:`entries`.
 
-        ``sid``: of the session that this one goes on with.
+        ``sid``: of the session that this one goes on with. ``most``: the longest that its tenant lets it live.
         """
         token = secrets.token_urlsafe(32)
         session = Session(
@@ -73,9 +83,11 @@ class Sessions:
             account_id=account_id,
             identity_id=identity_id,
             provider_id=provider_id,
+            tenant=tenant,
+            guest=guest,
             authentication=authentication,
             started_at=now,
-            expires_at=now + self._lifetime,
+            expires_at=now + min(self._lifetime, most or self._lifetime),
             offer=offer,
         )
         return token, session
@@ -155,6 +167,8 @@ def _dump(session: Session) -> dict[str, object]:
         "account_id": session.account_id,
         "identity_id": session.identity_id,
         "provider_id": session.provider_id,
+        "tenant": session.tenant,
+        "guest": session.guest,
         "authentication": dump(session.authentication),
         "started_at": session.started_at.isoformat(),
         "expires_at": session.expires_at.isoformat(),
@@ -170,6 +184,9 @@ def _load(record: Mapping[str, object], key: str) -> Session:
         account_id=cast(str, record["account_id"]),
         identity_id=cast(str, record["identity_id"]),
         provider_id=cast(str, record["provider_id"]),
+        # Not in records from before tenants were kept: those of a tenant are of no use any more.
+        tenant=cast(str, record.get("tenant", "")),
+        guest=record.get("guest") is True,
         authentication=load(record["authentication"]),
         started_at=datetime.fromisoformat(cast(str, record["started_at"])),
         expires_at=datetime.fromisoformat(cast(str, record["expires_at"])),

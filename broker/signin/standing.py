@@ -4,47 +4,22 @@ Whatever reuses an earlier proof comes here. What is off by now (a provider, a t
 identity) ends it, and so does a rule that it does not meet any more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from broker.accounts.service import Accounts
 from broker.signin.policy import ClientRule, Demand, Policy
-from broker.storage.database import Database
-from broker.tenants.admission import Admission, Admissions
+from broker.signin.proven import Proven, Way
+from broker.tenants.admission import Admission, Admissions, held
 from broker.tenants.exceptions import Exceptions, Waiver
 from broker.tenants.rules import tighten
 from claims.decision import EXEMPTIBLE, Purpose, Requirement, Verdict, decide
 from claims.evidence import Authentication
 from claims.profile import Profile
-
-
-class Proven(Protocol):
-    """A sign-in as it is remembered: by a session, a grant or a token. ``tenant`` is empty where there is none."""
-
-    @property
-    def account_id(self) -> str: ...
-
-    @property
-    def identity_id(self) -> str: ...
-
-    @property
-    def provider_id(self) -> str: ...
-
-    @property
-    def tenant(self) -> str: ...
-
-    @property
-    def guest(self) -> bool: ...
-
-    @property
-    def signed_in_at(self) -> datetime: ...
-
-    @property
-    def authentication(self) -> Authentication: ...
 
 
 class Client(Protocol):
@@ -77,8 +52,7 @@ class Standing:
     policy: Policy
     admissions: Admissions
     exceptions: Exceptions
-    providers: frozenset[str]
-    database: Database
+    providers: Collection[str]
 
     def judge(
         self,
@@ -107,32 +81,38 @@ class Standing:
         client: Client | None = None,
     ) -> Judged:
         """Return what the sign-in is worth for this requirement, to which its tenant adds its rule."""
-        admission = self.open_way(connection, proven, now, client=client)
-        if admission is None:
-            return Judged()
-        person = self.accounts.live(connection, proven.account_id, proven.identity_id)
-        if person is None:
+        admission, person = self.open_way(connection, proven, now, client=client)
+        if admission is None or person is None:
             return Judged()
 
         def waivers() -> list[Waiver]:
-            return self.exceptions.waivers(connection, proven.tenant, proven.account_id, now)
+            found = self.exceptions.waivers(connection, proven.tenant, proven.account_id, now)
+            # Room in an exception is made at a sign-in, and nowhere else.
+            return [each for each in found if each.placed]
 
         verdict, _ = judge(requirement, admission, proven.authentication, now, waivers)
         return Judged(person=person, verdict=verdict)
 
     def open_way(
-        self, connection: Connection, proven: Proven, now: datetime, *, client: Client | None = None
-    ) -> Admission | None:
-        """Return the terms of the way a sign-in came, or none if it is not open any more."""
-        if proven.provider_id not in self.providers:
-            return None
-        if client is not None and not client.allows(proven.provider_id):
-            return None
-        admission = self.admissions.of(connection, proven.provider_id, proven.tenant, now)
-        if admission is None or (proven.guest and not admission.rule.guests):
-            return None
+        self, connection: Connection, way: Way, now: datetime, *, client: Client | None = None
+    ) -> tuple[Admission | None, Profile | None]:
+        """Return the terms of the way a sign-in came, and whose it is; none of what is not open any more.
+
+        One statement; no proof is judged.
+        """
+        if way.provider_id not in self.providers or (client is not None and not client.allows(way.provider_id)):
+            return None, None
+        rows: Sequence[Row[*tuple[Any, ...]]] = ()
+        if way.tenant:
+            beside = held(way.tenant)
+            person, rows = self.accounts.live_beside(connection, way.account_id, way.identity_id, beside)
+        else:
+            person = self.accounts.live(connection, way.account_id, way.identity_id)
+        admission = self.admissions.read(way.provider_id, way.tenant, rows, now)
+        if admission is None or (way.guest and not admission.rule.guests):
+            return None, person
         length = admission.rule.session_length
-        return None if length is not None and now - proven.signed_in_at >= length else admission
+        return None if length is not None and now - way.signed_in_at >= length else admission, person
 
 
 def judge(

@@ -25,6 +25,7 @@ class Goal(StrEnum):
     LINK = "link"
     PROBE = "probe"
     DEVICE = "device"
+    MAPPING = "mapping"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +42,16 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """One redirect to a provider. ``challenges`` counts the automatic ones, which are at most one."""
+    """One redirect to a provider. ``challenges`` counts the automatic ones, which are at most one.
+
+    ``tenant`` is where the user said they belong, if they did.
+    """
 
     transaction: Transaction
     provider_id: str
     private: Mapping[str, object]
     challenges: int
+    tenant: str | None = None
 
 
 class Transactions:
@@ -96,6 +101,7 @@ class Transactions:
             "provider_id": flow.provider_id,
             "private": dict(flow.private),
             "challenges": flow.challenges,
+            "tenant": flow.tenant,
         }
         self._flows.put(state, record, _ttl(flow.transaction, now))
 
@@ -112,6 +118,7 @@ class Transactions:
             provider_id=cast(str, record["provider_id"]),
             private=cast(dict[str, object], record["private"]),
             challenges=cast(int, record["challenges"]),
+            tenant=cast(str | None, record.get("tenant")),
         )
 
 

@@ -1,47 +1,21 @@
 """The pages of the way in: the chooser, the redirect, the callback, the refusal, sign-out, and probes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from broker.accounts.service import Accounts
 from broker.signin import returns
-from broker.signin.browser import Browser
-from broker.signin.ending import EndedBy, Ending
-from broker.signin.gate import Again, Gate, Landed, Refused, expired
-from broker.signin.goals import Preview
-from broker.signin.proofs import ProviderProofs
-from broker.signin.sessions import Sessions
-from broker.signin.transactions import Goal, Transaction, Transactions
-from broker.storage.database import Database
-from broker.web import csrf, references, routes
+from broker.signin.admins import CORRELATION_ID, guid
+from broker.signin.ending import EndedBy
+from broker.signin.gate import Again, Landed, Refused, expired
+from broker.signin.own_goals import own_page
+from broker.signin.transactions import Goal
+from broker.signin.way_in import WayIn, back_url, options, refusal, transaction_of, work_providers
+from broker.signin.work import ask, look_up
+from broker.web import csrf, routes
 from broker.web.destinations import Destination, leave
 from broker.web.errors import BrokerError
-from broker.web.relay import PARAMETER, NoRelay, Relay
-from broker.web.texts import REMEDIES, explain_fault, explain_verdict
-from providers.provider import Provider
-
-LINKED = "Linked to your account."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WayIn:
-    """What the pages work with."""
-
-    gate: Gate
-    transactions: Transactions
-    sessions: Sessions
-    proofs: ProviderProofs
-    relay: Relay
-    accounts: Accounts
-    database: Database
-    browser: Browser
-    ending: Ending
-    session_lifetime: int
-    clock: Callable[[], datetime]
+from broker.web.relay import PARAMETER, NoRelay
+from broker.web.texts import ADMIN_CENTER, ADMINS
 
 
 def blueprint(way: WayIn) -> Blueprint:
@@ -53,7 +27,10 @@ def blueprint(way: WayIn) -> Blueprint:
             ("GET", "/signin", start),
             ("GET", "/signin/<transaction_id>", choose),
             ("GET", "/signin/<transaction_id>/<provider_id>", go),
+            ("GET", "/work/<transaction_id>", ask),
+            ("POST", "/work/<transaction_id>", look_up),
             ("GET", "/leave/<transaction_id>", back),
+            ("GET", "/for-admins/<provider_id>/<code>", for_admins),
             ("POST", "/signout", sign_out),
             ("GET", "/probe/<token>", probe),
             ("GET", "/probe/<token>/done", probed),
@@ -71,37 +48,58 @@ def callback_blueprint(way: WayIn) -> Blueprint:
 
 
 def start(way: WayIn) -> ResponseReturnValue:
-    """GET /signin: into the account, with a proof that is fresh if the page needs one."""
-    return _begin(way, Goal.ACCOUNT, {"fresh": request.args.get("fresh") == "yes"})
+    """GET /signin: into the account, or on to another page of ours, with a fresh proof if that page needs one."""
+    payload: dict[str, object] = {
+        "fresh": request.args.get("fresh") == "yes",
+        "next": own_page(request.args.get("next")),
+    }
+    return _begin(way, Goal.ACCOUNT, payload)
 
 
 def choose(way: WayIn, transaction_id: str) -> ResponseReturnValue:
     """GET /signin/<transaction>: which provider."""
-    transaction = _transaction(way, transaction_id)
+    transaction = transaction_of(way, transaction_id)
     preview = way.gate.handlers[transaction.goal].preview(transaction)
     return render_template(
         "choose.html",
         client_name=preview.audience,
         need=preview.need,
-        options=_options(way, transaction, preview),
-        cancel_url=_back_url(transaction, preview),
+        options=options(way, transaction, preview),
+        work_url=f"/work/{transaction.id}" if work_providers(way, transaction, preview) else None,
+        cancel_url=back_url(transaction, preview),
     )
 
 
 def go(way: WayIn, transaction_id: str, provider_id: str) -> ResponseReturnValue:
     """GET /signin/<transaction>/<provider>: off to it. A link, not a form: see Chromium's form-action."""
-    transaction = _transaction(way, transaction_id)
+    transaction = transaction_of(way, transaction_id)
     outcome = way.gate.begin(transaction, provider_id, way.clock())
-    return redirect(outcome.url) if isinstance(outcome, Again) else _refused(way, outcome)
+    return redirect(outcome.url) if isinstance(outcome, Again) else refusal(way, outcome)
 
 
 def back(way: WayIn, transaction_id: str) -> ResponseReturnValue:
     """GET /leave/<transaction>: give up, and tell the registry."""
-    transaction = _transaction(way, transaction_id)
+    transaction = transaction_of(way, transaction_id)
     destination = way.gate.handlers[transaction.goal].back(transaction)
     if destination is None or not way.transactions.take(transaction):
         raise expired("nowhere to go back to")
     return leave(destination)
+
+
+def for_admins(way: WayIn, provider_id: str, code: str) -> ResponseReturnValue:
+    """GET /for-admins/<provider>/<code>: what a tenant's administrator can do about a refusal. Anybody may read it."""
+    application, text = way.applications.get(provider_id), ADMINS.get(code)
+    if application is None or text is None:
+        abort(404)
+    return render_template(
+        "for_admins.html",
+        text=text,
+        code=code,
+        correlation_id=guid(request.args.get(CORRELATION_ID)),
+        application=application,
+        issuer=way.issuer,
+        center=ADMIN_CENTER,
+    )
 
 
 def sign_out(way: WayIn) -> ResponseReturnValue:
@@ -176,7 +174,7 @@ def arrived(way: WayIn, provider_id: str) -> ResponseReturnValue:
         case Again():
             return redirect(outcome.url)
         case Refused():
-            return _refused(way, outcome)
+            return refusal(way, outcome)
         case Landed():
             return _landed(way, outcome)
 
@@ -196,92 +194,6 @@ def _landed(way: WayIn, landed: Landed) -> ResponseReturnValue:
         csrf.renew()
         way.browser.sign_in(response, landing.session_token, way.session_lifetime)
     return response
-
-
-def _transaction(way: WayIn, transaction_id: str) -> Transaction:
-    transaction = way.transactions.find(transaction_id, way.browser.binding(), way.clock())
-    if transaction is None:
-        raise expired("no such transaction of this browser")
-    return transaction
-
-
-def _refused(way: WayIn, refused: Refused) -> ResponseReturnValue:
-    """Render what is missing and what to do next. Nothing the provider wrote is shown, only its code."""
-    provider, transaction = refused.provider, refused.transaction
-    preview = way.gate.handlers[transaction.goal].preview(transaction)
-    if refused.verdict is not None:
-        explanation = explain_verdict(refused.verdict, provider, refused.missing)
-        remedy = refused.verdict.remedy
-    elif refused.error is not None:
-        explanation = explain_fault(refused.error.code, provider)
-        remedy = REMEDIES[refused.error.code]
-    else:
-        raise AssertionError("a refusal has a verdict or an error")
-    back = _back_url(transaction, preview)
-    return (
-        render_template(
-            "refused.html",
-            eyebrow=preview.refusal,
-            explanation=explanation,
-            reason=refused.reason,
-            remedy=remedy.value,
-            provider_name=provider.name,
-            upstream_code=refused.error.upstream_code if refused.error else None,
-            correlation_id=refused.error.correlation_id if refused.error else None,
-            reference=references.current(),
-            retry_url=way.browser.entrance(transaction.id, provider.id),
-            others=_others(way, refused, preview),
-            back={"label": f"Back to {preview.audience}", "url": back} if back else None,
-        ),
-        403,
-    )
-
-
-def _others(way: WayIn, refused: Refused, preview: Preview) -> list[dict[str, str | None]] | None:
-    """Return the other ways that could do, or none where this one is what it is all about. The user's own first."""
-    if preview.providers == frozenset({refused.provider.id}):
-        return None
-    options = _options(way, refused.transaction, preview)
-    able = [each for each in options if each["id"] != refused.provider.id and each["unavailable"] is None]
-    return sorted(able, key=lambda each: each["note"] is None)
-
-
-def _options(way: WayIn, transaction: Transaction, preview: Preview) -> list[dict[str, str | None]]:
-    linked = _linked(way)
-    return [
-        {
-            "id": provider.id,
-            "name": provider.name,
-            "kind": provider.kind,
-            "url": way.browser.entrance(transaction.id, provider.id),
-            "note": LINKED if provider.id in linked else None,
-            "unavailable": _cannot(provider, preview),
-        }
-        for provider in way.gate.offered(transaction)
-    ]
-
-
-def _linked(way: WayIn) -> frozenset[str]:
-    """Return the providers that the user has identities at: only their own session tells, and no attempt does."""
-    now = way.clock()
-    session = way.sessions.find(way.browser.session_cookie(), now)
-    if session is None:
-        return frozenset()
-    with way.database.read() as connection:
-        return frozenset(each.provider_id for each in way.accounts.identities(connection, session.account_id))
-
-
-def _cannot(provider: Provider, preview: Preview) -> str | None:
-    """Return why a provider cannot do what is demanded, as far as its capabilities tell."""
-    if preview.reauthentication and not provider.capabilities.can_reauthenticate:
-        return "It cannot be asked to sign you in anew, which is wanted here."
-    if preview.bindings.isdisjoint(provider.capabilities.bindings):
-        return "It cannot prove a second factor for this very sign-in, which is wanted here."
-    return None
-
-
-def _back_url(transaction: Transaction, preview: Preview) -> str | None:
-    return f"/leave/{transaction.id}" if preview.back else None
 
 
 def _no_probe() -> BrokerError:

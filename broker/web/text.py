@@ -15,9 +15,12 @@ def is_text(encoded: bytes) -> bool:
 
 
 def init(app: Flask) -> None:
-    """Refuse every request whose query cannot be read: a value that is replaced is not the one that was sent."""
+    """Refuse every request whose query or path cannot be read: what is replaced is not what was sent."""
 
     @app.before_request
     def refuse_unreadable() -> None:
         if not is_text(request.query_string):
             abort(400)
+        # No address of ours has a NUL in it, and PostgreSQL takes none in a text.
+        if "\0" in request.path:
+            abort(404)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text, update
 
+from broker.commands.keys import RESEALED
 from broker.keys.cipher import FieldCipher
 from broker.keys.model import signing_keys
 from broker.keys.records import read_records
@@ -15,7 +16,7 @@ from broker.keys.signing import SigningKeys
 from broker.settings import load
 from broker.settings.clients import ALGORITHMS
 from broker.settings.fresh import fresh_keys
-from broker.storage.database import Database
+from broker.storage.database import Database, metadata
 from tests.cli.conftest import Run
 
 Change = Callable[[str, str], None]
@@ -170,3 +171,14 @@ def test_a_key_that_is_gone_is_destroyed_rather_than_sealed_again(started: Run, 
     assert [action for action, _ in audited(config)] == ["key.destroyed"]
     (line,) = (line for line in started("keys", "list").output.splitlines() if " gone " in line)
     assert line.endswith(" -")
+
+
+def test_whatever_stays_for_longer_than_days_is_sealed_again() -> None:
+    sealed = {
+        f"{table.name}.{column.name}"
+        for table in metadata.tables.values()
+        for column in table.columns
+        if column.name.endswith("_sealed")
+    }
+    ages_out = {"outbox.payload_sealed", "email_changes.email_sealed"}
+    assert sealed - ages_out == set(RESEALED)

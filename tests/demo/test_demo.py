@@ -7,12 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from broker.cli import main
 from broker.demo.addresses import LAST_BASE, Addresses
+from broker.events.mailer import DirectoryMailer, Mail
+from providers.standins import NORTHWIND
 from tests.demo.conftest import READY_SECONDS, ROOT, TIMEOUT, Demo, free_base, running, started, title
 
 REFEDS_MFA = "https://refeds.org/profile/mfa"
@@ -156,6 +161,35 @@ def test_every_persona_can_be_met_at_its_provider(demo: Demo) -> None:
     }
     offered = {name for page in pages.values() for name in re.findall(r'name="persona" value="([^"]+)"', page.text)}
     assert set(listed) <= offered
+
+
+def test_mail_goes_to_a_page_that_shows_it(demo: Demo) -> None:
+    assert f"{demo.addresses.registry}/mail " in demo.said
+    mail = Mail(id="1", to="ada@contoso.example", subject="A link", text="Here.", written_at=datetime.now(UTC))
+    DirectoryMailer(sender="vestibule@localhost", path=demo.data / "mail").send(mail)
+    shown = demo.visitor().get(f"{demo.addresses.registry}/mail")
+    assert shown.status_code == 200
+    assert "ada@contoso.example" in shown.text
+    assert shown.headers["Cache-Control"] == "no-store"
+
+
+def test_an_operator_is_made_as_the_start_page_says(demo: Demo) -> None:
+    assert NORTHWIND in demo.said
+    command = re.search(r"^ +vestibule (--config \S+ operators add) ACCOUNT_ID$", demo.said, re.MULTILINE)
+    assert command is not None
+    visitor = demo.visitor()
+    chooser = visitor.follow(visitor.get(f"{demo.addresses.issuer}/account"), None)
+    link = re.search(r'href="(/signin/[^"]+/entra)"', chooser.text)
+    assert link is not None
+    account = visitor.follow(visitor.get(demo.addresses.issuer + link[1]), "entra-admin")
+    onward = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', account.text)
+    page = account if onward is None else visitor.get(demo.addresses.issuer + onward[1])
+    account_id = re.search(r"Account id[^<]*<span class=\"code\">([0-9a-f-]{36})<", page.text)
+    assert account_id is not None
+    assert visitor.get(f"{demo.addresses.issuer}/operator").status_code == 404
+    made = CliRunner().invoke(main, [*command[1].split(), account_id[1]])
+    assert made.exit_code == 0, made.output
+    assert visitor.get(f"{demo.addresses.issuer}/operator").status_code == 200
 
 
 def test_everything_it_writes_is_the_owners_alone(demo: Demo) -> None:

@@ -1,5 +1,6 @@
 """The committed description of the JSON endpoints, docs/openapi.yaml, as the tests use it."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,48 @@ OPERATIONS = (
     "PUT /register/{client_id}",
     "DELETE /register/{client_id}",
     "GET /account/data.json",
+)
+MANAGEMENT_OPERATIONS = (
+    "GET /api/organizations",
+    "POST /api/organizations",
+    "GET /api/organizations/{organization_id}",
+    "PATCH /api/organizations/{organization_id}",
+    "GET /api/organizations/{organization_id}/changes",
+    "DELETE /api/organizations/{organization_id}/changes/{change_id}",
+    "GET /api/organizations/{organization_id}/members",
+    "PATCH /api/organizations/{organization_id}/members/{account_id}",
+    "DELETE /api/organizations/{organization_id}/members/{account_id}",
+    "POST /api/organizations/{organization_id}/leave",
+    "GET /api/organizations/{organization_id}/invitations",
+    "POST /api/organizations/{organization_id}/invitations",
+    "GET /api/organizations/{organization_id}/invitations/{invitation_id}",
+    "DELETE /api/organizations/{organization_id}/invitations/{invitation_id}",
+    "GET /api/organizations/{organization_id}/rule",
+    "PUT /api/organizations/{organization_id}/rule",
+    "POST /api/organizations/{organization_id}/rule/preview",
+    "GET /api/organizations/{organization_id}/tenants",
+    "POST /api/organizations/{organization_id}/tenants",
+    "GET /api/organizations/{organization_id}/tenants/{mapping_id}",
+    "PUT /api/organizations/{organization_id}/tenants/{mapping_id}/domains",
+    "POST /api/organizations/{organization_id}/tenants/{mapping_id}/suspend",
+    "POST /api/organizations/{organization_id}/tenants/{mapping_id}/resume",
+    "POST /api/organizations/{organization_id}/tenants/{mapping_id}/release",
+    "GET /api/organizations/{organization_id}/tenants/{mapping_id}/rule",
+    "PUT /api/organizations/{organization_id}/tenants/{mapping_id}/rule",
+    "POST /api/organizations/{organization_id}/tenants/{mapping_id}/rule/preview",
+    "GET /api/organizations/{organization_id}/tenants/{mapping_id}/attestations",
+    "PUT /api/organizations/{organization_id}/tenants/{mapping_id}/attestations/{context}",
+    "DELETE /api/organizations/{organization_id}/tenants/{mapping_id}/attestations/{context}",
+    "GET /api/organizations/{organization_id}/exceptions",
+    "POST /api/organizations/{organization_id}/exceptions",
+    "GET /api/organizations/{organization_id}/exceptions/{exception_id}",
+    "DELETE /api/organizations/{organization_id}/exceptions/{exception_id}",
+    "GET /api/operator/requests",
+    "GET /api/operator/organizations",
+    "GET /api/operator/mappings",
+    "POST /api/operator/mappings/{mapping_id}/{verb}",
+    "GET /api/operator/exceptions",
+    "POST /api/operator/exceptions/{exception_id}/{verb}",
 )
 
 
@@ -70,4 +113,4 @@ def checks() -> list[Any]:
 
 
 def _anything(name: str) -> dict[str, Any]:
-    return {"path_parameters": {"client_id": "x"}} if "{client_id}" in name else {}
+    return {"path_parameters": dict.fromkeys(re.findall(r"{(\w+)}", name), "x")}

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from broker.web.errors import MANAGEMENT_PREFIX
 from providers.standins import Standins
 from tests.oidc.described import OPERATIONS
 from tests.oidc.jose.samples import ANY_JSON, ANY_TOKEN, base64url
@@ -63,7 +64,10 @@ def proper(app: Flask, request: Request, answer: Answer) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     if "HTTP_HOST" in request.headers:
         return  # an odd one is refused before anybody knows what it is for
-    if for_programs(app, request):
+    if request.path.startswith(MANAGEMENT_PREFIX.encode()):
+        assert answer.headers["Content-Type"] == "application/problem+json", (request, answer)
+        assert json.loads(answer.text)["code"], answer.text
+    elif for_programs(app, request):
         assert answer.headers["Content-Type"] == "application/json", (request, answer)
         assert json.loads(answer.text)["error"], answer.text
     elif "HTTP_ACCEPT" not in request.headers:
@@ -200,7 +204,9 @@ def test_no_form_of_a_page_breaks_it(house: House) -> None:
     rules = [
         rule
         for rule in app.url_map.iter_rules()
-        if "POST" in (rule.methods or ()) and not rule.endpoint.startswith("oidc_api.") and rule.endpoint not in last
+        if "POST" in (rule.methods or ())
+        and not rule.endpoint.startswith(("oidc_api.", "management."))
+        and rule.endpoint not in last
     ]
 
     @settings(max_examples=120, phases=PHASES, suppress_health_check=CHECKS)

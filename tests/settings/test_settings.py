@@ -10,6 +10,7 @@ import pytest
 
 from broker.settings import Settings, SettingsError, load, parse_client
 from claims.evidence import Binding
+from providers.catalog import CONSUMERS
 
 SECRET = secrets.token_urlsafe(32)
 GITHUB = '[providers.github]\nkind = "github"\nname = "GitHub"\nclient_id = "id"\nclient_secret = "shh-shh-shh"\n'
@@ -57,6 +58,8 @@ def client(**changes: str) -> str:
 def test_a_minimal_file_is_enough_and_everything_else_has_its_default(tmp_path: Path) -> None:
     settings = load(write(tmp_path, minimal()), {})
     assert settings.issuer == "https://login.example.org"
+    assert (settings.organizations.creation, settings.organizations.self_service_mapping) == ("people", False)
+    assert settings.operators.tenants == ()
     assert (settings.listen.host, settings.listen.port, settings.listen.threads) == ("127.0.0.1", 8000, 8)
     assert settings.trusted_proxies == 0
     assert settings.store.url == "memory://"
@@ -451,6 +454,22 @@ def test_the_store_may_be_this_process_or_a_redis(tmp_path: Path, url: str) -> N
 def test_a_client_may_ask_for_less(tmp_path: Path) -> None:
     settings = load(write(tmp_path, minimal(), client(scopes='["openid"]')), {})
     assert settings.clients["demo"].scopes == ("openid",)
+
+
+def test_the_tenants_of_operators_are_kept_as_tokens_write_them(tmp_path: Path) -> None:
+    tables = minimal(operators='tenants = ["8EAEF023-2b34-4da1-9baa-8bc8c9d6a490"]')
+    assert load(write(tmp_path, tables), {}).operators.tenants == ("8eaef023-2b34-4da1-9baa-8bc8c9d6a490",)
+
+
+def test_no_operator_comes_by_the_tenant_that_anybody_is_in_or_by_a_domain(tmp_path: Path) -> None:
+    tables = minimal(
+        operators=f'tenants = ["{CONSUMERS}", "contoso.example"]', organizations='creation = "anybody"\nself = 1'
+    )
+    found = problems(write(tmp_path, tables))
+    assert "all personal accounts" in found.pop("operators.tenants.0")
+    assert "GUID" in found.pop("operators.tenants.1")
+    assert '"people" or "operators"' in found.pop("organizations.creation")
+    assert set(found) == {"organizations.self"}
 
 
 def test_a_file_that_cannot_be_used_is_one_clear_mistake(tmp_path: Path) -> None:

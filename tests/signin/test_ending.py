@@ -80,6 +80,8 @@ class House:
             account_id=account_id,
             identity_id="i",
             provider_id="github",
+            tenant="",
+            guest=False,
             authentication=Authentication(auth_time=NOW, evidence=()),
             offer=None,
             now=NOW,

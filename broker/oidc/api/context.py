@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from authlib.oauth2 import OAuth2Error
 from flask import Response, request
 
-from broker.accounts.service import Accounts
 from broker.audit.service import Audit
 from broker.keys.signing import SigningKeys
 from broker.oidc.authentication import ClientAuthentication
@@ -26,7 +25,10 @@ from broker.oidc.tokens.access import AccessToken, AccessTokens
 from broker.oidc.tokens.marks import Marks
 from broker.oidc.tokens.refresh import RefreshTokens
 from broker.oidc.tokens.signed import Signer
+from broker.signin.standing import Standing
 from broker.storage.database import Database
+from broker.tenants.admission import Admission
+from claims.profile import Profile
 
 if TYPE_CHECKING:
     from broker.oidc.api.metadata import Metadata
@@ -36,7 +38,7 @@ NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """What the endpoints work with. ``providers`` are the ids of those that are enabled."""
+    """What the endpoints work with."""
 
     issuer: str
     clients: Clients
@@ -54,9 +56,8 @@ class Api:
     signer: Signer
     metadata: "Metadata"
     keys: SigningKeys
-    accounts: Accounts
     audit: Audit
-    providers: frozenset[str]
+    standing: Standing
     database: Database
     clock: Callable[[], datetime]
 
@@ -70,15 +71,18 @@ def authenticated(api: Api, endpoint: str) -> Client:
     return api.authentication(request.form, request.headers, endpoint)
 
 
-def bearer(api: Api, url: str) -> AccessToken:
-    """Return the access token of the current request, with its key proven if it is bound to one.
+def bearer(api: Api, url: str) -> tuple[Client, AccessToken]:
+    """Return the client and the access token of the current request, with its key proven if it is bound to one.
+
+    Whether the sign-in behind it still stands is for the caller to look at.
 
     Raises :class:`BearerError` (RFC 6750 section 3, RFC 9449 section 7).
     """
     text, scheme = _presented()
     now = api.clock()
     token = api.access_tokens.read(text, now)
-    if token is None or not _served(api, token):
+    client = api.clients.get(token.client_id) if token is not None else None
+    if token is None or client is None:
         raise BearerError("invalid_token", "The access token is not valid, or not valid any more.", scheme=scheme)
     if (token.jkt is not None) != (scheme == "DPoP"):
         raise BearerError("invalid_token", "The access token does not go with this scheme.", scheme="DPoP")
@@ -89,7 +93,7 @@ def bearer(api: Api, url: str) -> AccessToken:
             raise BearerError(str(error.error), str(error.description), scheme="DPoP") from error
         if jkt != token.jkt:
             raise BearerError("invalid_dpop_proof", "The proof is missing, or is of another key.", scheme="DPoP")
-    return token
+    return client, token
 
 
 class BearerError(Exception):
@@ -129,13 +133,17 @@ def answer_oauth_error(error: OAuth2Error) -> Response:
 
 def answer_bearer_error(error: BearerError) -> Response:
     """Return the answer of RFC 6750 section 3.1: a challenge, and no error code where no token came."""
+    document = {"error": error.error or "invalid_token"}
+    if error.error is not None:
+        document["error_description"] = error.description
+    return answer(document, error.status, {"WWW-Authenticate": challenge_of(error)})
+
+
+def challenge_of(error: BearerError) -> str:
+    """Return the challenge of RFC 6750 section 3, or RFC 9449 section 7.1."""
     if error.error is None:
-        challenges = 'Bearer realm="vestibule", DPoP algs="ES256 PS256 EdDSA"'
-        return answer({"error": "invalid_token"}, 401, {"WWW-Authenticate": challenges})
-    document = {"error": error.error, "error_description": error.description}
-    parameters = ", ".join(f'{name}="{value}"' for name, value in document.items())
-    challenge = f'{error.scheme} realm="vestibule", {parameters}'
-    return answer(document, error.status, {"WWW-Authenticate": challenge})
+        return 'Bearer realm="vestibule", DPoP algs="ES256 PS256 EdDSA"'
+    return f'{error.scheme} realm="vestibule", error="{error.error}", error_description="{error.description}"'
 
 
 def with_nonce(api: Api, response: Response) -> Response:
@@ -166,18 +174,16 @@ def _presented() -> tuple[str, str]:
 
 
 def stands(api: Api, token: AccessToken) -> bool:
-    """Return whether client, provider and account of a token are still what they were."""
-    if not _served(api, token):
+    """Return whether client, provider, tenant and account of a token are still what they were."""
+    client = api.clients.get(token.client_id)
+    if client is None:
         return False
     if not token.account_id:
         return True
     with api.database.read() as connection:
-        return api.accounts.live(connection, token.account_id, token.identity_id) is not None
+        return is_open(api.standing.open_way(connection, token, api.clock(), client=client))
 
 
-def _served(api: Api, token: AccessToken) -> bool:
-    """Return whether the client is still there, and the way its user came by still open."""
-    client = api.clients.get(token.client_id)
-    if client is None:
-        return False
-    return not token.account_id or (token.provider_id in api.providers and client.allows(token.provider_id))
+def is_open(way: tuple[Admission | None, Profile | None]) -> bool:
+    """Return whether a way is open, and somebody is at the end of it."""
+    return None not in way

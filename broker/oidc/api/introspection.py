@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from flask import Response, request
 
-from broker.oidc.api.context import NO_STORE, Api, answer, authenticated, bearer, stands
+from broker.oidc.api.context import NO_STORE, Api, answer, authenticated, bearer, is_open, stands
 from broker.oidc.clients import Client
 from broker.oidc.strict import check_form
-from broker.oidc.tokens.access import AccessToken, authentication
+from broker.oidc.tokens.access import AccessToken, authentication_claims
 from broker.oidc.tokens.refresh import State
 
 SIGNED = "application/token-introspection+jwt"
@@ -38,9 +38,8 @@ def _caller(api: Api) -> Client:
     if scheme not in {"bearer", "dpop"}:
         return authenticated(api, "introspection")
     check_form(request, with_token=True)
-    token = bearer(api, f"{api.issuer}/introspect")
-    client = api.clients.get(token.client_id)
-    if client is None or token.account_id or SCOPE not in token.scope or token.audience:
+    client, token = bearer(api, f"{api.issuer}/introspect")
+    if token.account_id or SCOPE not in token.scope or token.audience:
         raise InvalidRequestError("The access token is not one for introspection.")
     return client
 
@@ -61,7 +60,7 @@ def _of_access_token(api: Api, client: Client, text: str) -> Mapping[str, object
         "jti": token.jti,
         "iat": token.issued_at,
         "exp": token.expires_at,
-        **authentication(token),
+        **authentication_claims(token),
     }
 
 
@@ -75,10 +74,8 @@ def _of_refresh_token(api: Api, client: Client, text: str) -> Mapping[str, objec
         if family is None or family.state is not State.CURRENT or family.grant.client_id != client.client_id:
             return None
         grant = family.grant
-        if api.accounts.live(connection, grant.account_id, grant.identity_id) is None:
+        if not is_open(api.standing.open_way(connection, grant, api.clock(), client=client)):
             return None
-    if grant.provider_id not in api.providers or not client.allows(grant.provider_id):
-        return None
     return {
         "active": True,
         "iss": api.issuer,

@@ -7,11 +7,11 @@ from broker.oidc.api.context import Api, BearerError, answer, bearer
 
 def userinfo(api: Api) -> Response:
     """GET and POST /userinfo: the person behind an access token that is for us."""
-    token = bearer(api, f"{api.issuer}/userinfo")
+    client, token = bearer(api, f"{api.issuer}/userinfo")
     # RFC 8707: a token for another resource is that resource's alone.
     if "openid" not in token.scope or not token.account_id or token.audience:
         raise BearerError("insufficient_scope", "The access token is not for userinfo.", status=403)
-    claims = api.redeemer.userinfo(token)
+    claims = api.redeemer.userinfo(client, token)
     if claims is None:
         raise BearerError("invalid_token", "The account no longer stands.")
     return answer(claims)

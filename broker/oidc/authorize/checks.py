@@ -14,10 +14,10 @@ from broker.oidc.grant import SCOPE_OF_CLAIM
 from broker.oidc.jose.dpop import is_jkt
 from broker.oidc.jose.request_object import InvalidRequestObject, RequestObjects
 from broker.oidc.pushed import PREFIX, PushedRequests
+from broker.oidc.scopes import SCOPES
 from broker.oidc.tokens.id_token import IdTokens
 from broker.web.errors import BrokerError
 
-SCOPES = ("openid", "profile", "email", "offline_access")
 RESPONSE_MODES = ("query", "form_post")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 MAX_VALUE_LENGTH = 4096

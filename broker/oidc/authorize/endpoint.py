@@ -9,7 +9,6 @@ from flask import abort, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from broker.accounts.service import Accounts
 from broker.audit.service import Audit
 from broker.oidc.authorize.table import Refused, Validator
 from broker.oidc.clients import Client
@@ -19,8 +18,8 @@ from broker.oidc.goal import RegistryGoal
 from broker.oidc.request import AuthorizationRequest
 from broker.oidc.subjects import Subjects
 from broker.signin.browser import Browser
-from broker.signin.policy import Policy
 from broker.signin.sessions import Session, Sessions
+from broker.signin.standing import Standing
 from broker.signin.transactions import Goal, Transactions
 from broker.storage.database import Database
 from broker.storage.sealed import digest
@@ -29,14 +28,14 @@ from broker.web.destinations import leave
 from broker.web.errors import BrokerError
 from broker.web.relay import PARAMETER, NoRelay, Relay
 from broker.web.text import is_text
-from claims.decision import Purpose, Reason, Verdict, decide
+from claims.decision import Purpose, Reason, Verdict
 
 PLACE = "/authorize"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorize:
-    """What the endpoint works with. ``providers`` are the ids of those that are enabled."""
+    """What the endpoint works with."""
 
     validator: Validator
     goal: RegistryGoal
@@ -44,10 +43,8 @@ class Authorize:
     subjects: Subjects
     sessions: Sessions
     transactions: Transactions
-    accounts: Accounts
     audit: Audit
-    policy: Policy
-    providers: frozenset[str]
+    standing: Standing
     database: Database
     store: ShortLived
     browser: Browser
@@ -142,17 +139,13 @@ def _judge(
     """Return what ``decide`` says of a live session for this request; none where it may not be reused at all."""
     if session is None or not {"login", "select_account"}.isdisjoint(asked.prompt):
         return None
-    if session.provider_id not in at.providers or not client.allows(session.provider_id):
-        return None
     if asked.provider not in (None, session.provider_id):
         return None
     if asked.sub is not None and not at.subjects.is_of(client.sector, asked.sub, session.account_id):
         return None
     with at.database.read() as connection:
-        if at.accounts.live(connection, session.account_id, session.identity_id) is None:
-            return None
-    requirement = at.policy.requirement(Purpose.SESSION, now, rule=client.rule, demand=asked.demand(now))
-    return decide(requirement, session.authentication, now)
+        judged = at.standing.judge(connection, session, Purpose.SESSION, now, client=client, demand=asked.demand(now))
+    return judged.verdict
 
 
 def _silent_error(verdict: Verdict | None) -> RedirectError:

@@ -7,7 +7,6 @@ from datetime import datetime
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from broker.accounts.service import Accounts
 from broker.audit.service import Audit
 from broker.oidc.clients import origin
 from broker.oidc.consent.pending import PendingConsents, Question
@@ -17,28 +16,26 @@ from broker.oidc.errors import RedirectError
 from broker.oidc.goal import RegistryGoal
 from broker.signin.browser import Browser
 from broker.signin.gate import expired
-from broker.signin.policy import Policy
 from broker.signin.sessions import Session, Sessions
+from broker.signin.standing import Standing
 from broker.storage.database import Database
 from broker.storage.store import ShortLived
 from broker.web import routes
 from broker.web.destinations import leave_from_form
-from claims.decision import Purpose, decide
+from claims.decision import Purpose
 from claims.profile import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentPages:
-    """What the page works with. ``providers`` are the ids of those that are enabled."""
+    """What the page works with."""
 
     goal: RegistryGoal
     pending: PendingConsents
     consents: Consents
     sessions: Sessions
-    accounts: Accounts
-    policy: Policy
     audit: Audit
-    providers: frozenset[str]
+    standing: Standing
     database: Database
     store: ShortLived
     browser: Browser
@@ -99,11 +96,12 @@ def answer(pages: ConsentPages, handle: str) -> ResponseReturnValue:
         return leave_from_form(question.reply(pages.issuer).error(denied), client.name)
     # The proof is as old as the question by now: what was demanded is judged again.
     demand = question.demand(asked.question.asked_at)
-    requirement = pages.policy.requirement(Purpose.SIGN_IN, asked.now, rule=client.rule, demand=demand)
-    if not client.allows(asked.session.provider_id):
-        raise expired("the client does not take this provider any more")
-    if not decide(requirement, asked.session.authentication, asked.now).satisfied:
-        raise expired("the proof does not hold any more")
+    with pages.database.read() as connection:
+        judged = pages.standing.judge(
+            connection, asked.session, Purpose.SIGN_IN, asked.now, client=client, demand=demand
+        )
+    if not judged.holds:
+        raise expired("the proof, or the way it came, does not hold any more")
     issued = pages.goal.answer(question, asked.session, asked.now, sector=client.sector)
     session_key, entry = pages.sessions.unchanged(asked.cookie, asked.session, asked.now)
     with pages.database.begin() as connection:
@@ -118,11 +116,11 @@ def _asked(pages: ConsentPages, handle: str) -> Asked:
     """Return who is asked what. Raises ``BrokerError`` for anybody but the person the question was put to."""
     now, cookie = pages.clock(), pages.browser.session_cookie()
     session = pages.sessions.find(cookie, now)
-    if cookie is None or session is None or session.provider_id not in pages.providers:
+    if cookie is None or session is None:
         raise expired("no session to consent with")
     question = pages.pending.find(handle, pages.browser.binding(), session.sid)
     with pages.database.read() as connection:
-        person = pages.accounts.live(connection, session.account_id, session.identity_id)
-    if question is None or person is None:
+        admission, person = pages.standing.open_way(connection, session, now)
+    if question is None or admission is None or person is None:
         raise expired("no such question of this browser and session")
     return Asked(question=question, session=session, cookie=cookie, person=person, now=now)

@@ -4,6 +4,10 @@ WORDS = {
     "openid": "Recognise you when you come back",
     "profile": "Know your name",
     "email": "Know your email address",
+    "organizations": "Know which organisations you belong to, and your role in each",
+    "organizations.read": "See everything in the organisations that you are an admin of",
+    "organizations.manage": "Change the organisations that you are an admin of, as you can yourself",
+    "operator": "Decide on requests of organisations, as you can yourself as an operator",
     "offline_access": "Stay signed in after you leave, until you end it on your account page",
 }
 

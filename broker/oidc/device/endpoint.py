@@ -5,11 +5,11 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from broker.oidc.api.context import Api, answer, authenticated, with_nonce
-from broker.oidc.authorize.checks import SCOPES
 from broker.oidc.clients import Client
 from broker.oidc.device.service import INTERVAL
 from broker.oidc.device.user_codes import shown
 from broker.oidc.errors import InvalidTarget
+from broker.oidc.scopes import SCOPES
 from broker.settings.clients import DEVICE_CODE
 
 

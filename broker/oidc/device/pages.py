@@ -1,10 +1,9 @@
 """Who is in front of the device pages, and which device it is about."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from broker.accounts.service import Accounts
 from broker.audit.service import Audit
 from broker.oidc.clients import Client, Clients
 from broker.oidc.consent.service import Consents
@@ -14,18 +13,18 @@ from broker.oidc.device.guesses import Guesses
 from broker.oidc.device.service import DeviceRequest, Devices
 from broker.settings.clients import DEVICE_CODE
 from broker.signin.browser import Browser
-from broker.signin.policy import Policy
 from broker.signin.sessions import Session, Sessions
+from broker.signin.standing import Standing
 from broker.signin.transactions import Transactions
 from broker.storage.database import Database
 from broker.web.errors import BrokerError
-from claims.decision import Purpose, decide
+from claims.decision import Purpose
 from claims.profile import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePages:
-    """What the pages work with. ``providers`` are the ids of those that are enabled."""
+    """What the pages work with."""
 
     devices: Devices
     confirmations: Confirmations
@@ -35,10 +34,8 @@ class DevicePages:
     consents: Consents
     sessions: Sessions
     transactions: Transactions
-    accounts: Accounts
-    policy: Policy
     audit: Audit
-    providers: Collection[str]
+    standing: Standing
     database: Database
     browser: Browser
     clock: Callable[[], datetime]
@@ -104,14 +101,11 @@ def visitor_of(pages: DevicePages, client: Client, now: datetime) -> Visitor | N
     session = pages.sessions.find(cookie, now)
     if cookie is None or session is None:
         return None
-    if session.provider_id not in pages.providers or not client.allows(session.provider_id):
-        return None
-    requirement = pages.policy.requirement(Purpose.DEVICE_APPROVAL, now, rule=client.rule)
-    if not decide(requirement, session.authentication, now).satisfied:
-        return None
     with pages.database.read() as connection:
-        person = pages.accounts.live(connection, session.account_id, session.identity_id)
-    return Visitor(session=session, cookie=cookie, person=person) if person is not None else None
+        judged = pages.standing.judge(connection, session, Purpose.DEVICE_APPROVAL, now, client=client)
+    if not judged.holds or judged.person is None:
+        return None
+    return Visitor(session=session, cookie=cookie, person=judged.person)
 
 
 def over(detail: str) -> BrokerError:

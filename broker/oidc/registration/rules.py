@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from broker.oidc.jose.jwk import PublicKey, algorithms_of, fits, read_key
 from broker.oidc.registration.metadata import on_loopback, wrong
+from broker.oidc.scopes import MANAGEMENT
 from broker.settings import ClientMetadata
 from broker.settings.clients import DEVICE_CODE
 from broker.settings.values import is_loopback
@@ -34,6 +35,12 @@ def _people_only(asked: Asked) -> None:
     """A client that acts for itself is a client of the operator's."""
     if "client_credentials" in asked.metadata.grant_types:
         raise wrong("grant_types", "has client_credentials, which only an operator gives")
+
+
+def _manages_nothing(asked: Asked) -> None:
+    """What could change organisations is a client of the operator's."""
+    if not MANAGEMENT.isdisjoint(asked.metadata.scopes):
+        raise wrong("scope", "has a scope of the management API, which only an operator gives")
 
 
 def _code_or_nothing(asked: Asked) -> None:
@@ -101,6 +108,7 @@ def _usable_keys(asked: Asked) -> None:
 
 _RULES: tuple[Callable[[Asked], None], ...] = (
     _people_only,
+    _manages_nothing,
     _code_or_nothing,
     _kind_of_application,
     _elsewhere,

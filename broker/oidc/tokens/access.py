@@ -3,18 +3,21 @@
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from broker.keys.cipher import FieldCipher, Undecryptable
 from broker.oidc.tokens.marks import Marks
 from broker.oidc.tokens.signed import Signer
+from claims.evidence import Authentication, load
 
 PREFIX = "vat_"
 TYP = "at+jwt"
 # The record inside a JWT: what a resource server has no business to read.
 RECORD_CLAIM = "vst"
+_NOTHING_PROVEN = Authentication(evidence=(), auth_time=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,8 @@ class AccessToken:
     """What an access token says.
 
     ``account_id`` is empty where a client acts for itself. ``audience`` empty: for us alone. ``jkt`` is the
-    thumbprint of the key it is bound to (RFC 9449). Times are Unix seconds.
+    thumbprint of the key it is bound to (RFC 9449). Times are Unix seconds. ``proof`` is what ``claims.evidence.dump``
+    wrote, in tokens with which memberships are judged.
     """
 
     jti: str
@@ -41,6 +45,20 @@ class AccessToken:
     jkt: str | None
     issued_at: int
     expires_at: int
+    tenant: str = ""
+    guest: bool = False
+    signed_in: int = 0
+    proof: Mapping[str, object] | None = None
+
+    @property
+    def signed_in_at(self) -> datetime:
+        """Return when the sign-in was that it rests on."""
+        return datetime.fromtimestamp(self.signed_in, UTC)
+
+    @property
+    def authentication(self) -> Authentication:
+        """Return how the user authenticated, as it was proven; of a token without ``proof`` nothing was."""
+        return load(self.proof) if self.proof is not None else _NOTHING_PROVEN
 
     def get_scope(self) -> str:
         """Return the scope as it is written (RFC 6749 section 3.3)."""
@@ -72,7 +90,7 @@ class AccessTokens:
             "jti": token.jti,
             "iat": token.issued_at,
             "exp": token.expires_at,
-            **authentication(token),
+            **authentication_claims(token),
             RECORD_CLAIM: self._seal(token, f"{self._context}:jwt"),
         }
         return self._signer.sign(claims, typ=TYP, algorithm=algorithm, now=now)
@@ -106,7 +124,7 @@ class AccessTokens:
         return AccessToken(**cast(dict[str, Any], values))
 
 
-def authentication(token: AccessToken) -> dict[str, object]:
+def authentication_claims(token: AccessToken) -> dict[str, object]:
     """Return the claims that say how the user authenticated and what binds the token (RFC 9470 section 6)."""
     claims: dict[str, object] = {"acr": token.acr, "auth_time": token.auth_time}
     if token.jkt is not None:

@@ -104,6 +104,8 @@ def furnished(store: ShortLived, time: Time) -> Bench:
         account_id="account",
         identity_id="identity",
         provider_id="generic",
+        tenant="",
+        guest=False,
         authentication=Authentication(evidence=(proof,), auth_time=NOW),
         offer=None,
         now=NOW,

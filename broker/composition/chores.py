@@ -1,0 +1,63 @@
+"""What is done in the background."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from broker.accounts.end_access import END_ACCESS, EndAccess
+from broker.composition.foundation import Foundation
+from broker.composition.people import People
+from broker.composition.registries import Registries
+from broker.events.delivery import Deliveries
+from broker.events.handling import Handler
+from broker.events.mail import MAIL, MailHandler
+from broker.events.mailer import open_mailer
+from broker.events.worker import Worker
+from broker.oidc.logout.backchannel import BackchannelLogout
+from broker.signin.ending import BACKCHANNEL_LOGOUT
+
+
+def worker(base: Foundation, people: People, registries: Registries) -> Worker:
+    """Return the worker of this process, which is not running yet."""
+    settings = base.settings
+    # Each kind by itself, so that slow receivers of one hold up no other.
+    handlers: Mapping[str, Handler] = {
+        END_ACCESS: EndAccess(ending=people.ending, registries=registries.access),
+        MAIL: MailHandler(mailer=open_mailer(settings.mail.url, settings.mail.sender)),
+        BACKCHANNEL_LOGOUT: BackchannelLogout(
+            clients=registries.clients,
+            subjects=registries.subjects,
+            signer=registries.signer,
+            insecure_allow_private=settings.insecure_allow_private_addresses,
+            ca_bundle=settings.ca_bundle,
+        ),
+    }
+    deliveries = {
+        f"outbox: {kind}": Deliveries(base.database, base.cipher, {kind: handler}).deliver
+        for kind, handler in handlers.items()
+    }
+    appliers = {
+        **people.organizations.appliers(),
+        **people.mappings.appliers(),
+        **people.attestations.appliers(),
+        **people.rule_changes.appliers(),
+    }
+
+    def expire(now: datetime) -> None:
+        with base.database.begin() as connection:
+            people.emails.expire(connection, now)
+            people.invitations.expire(connection, now)
+            people.exceptions.expire(connection, now)
+            people.attestations.remind(connection, now)
+            registries.refresh_tokens.expire(connection, now)
+
+    return Worker(
+        {
+            **deliveries,
+            "changes": lambda now: people.changes.apply_due(base.database, now, appliers),
+            "rotation": base.rotation.rotate_due,
+            "gone keys": base.rotation.destroy_gone,
+            "audit": lambda _: base.audit.seal(),
+            "expiry": expire,
+        },
+        base.clock,
+    )

@@ -1,0 +1,156 @@
+"""People and organisations: who they are, how they signed in, and on what terms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from broker.accounts.emails import EmailChanges
+from broker.accounts.limits import MailLimit
+from broker.accounts.organizations.authority import Authority
+from broker.accounts.organizations.belonging import Belongings
+from broker.accounts.organizations.changes import Changes
+from broker.accounts.organizations.invitations import Invitations
+from broker.accounts.organizations.last_sign_ins import LastSignIns
+from broker.accounts.organizations.notices import Notices
+from broker.accounts.organizations.operators import Operators
+from broker.accounts.organizations.preview import Preview
+from broker.accounts.organizations.service import Organizations
+from broker.accounts.organizations.sign_ins import SignInsOfMembers
+from broker.accounts.organizations.suspension import Suspensions
+from broker.accounts.service import Accounts
+from broker.composition.foundation import Foundation
+from broker.keys.pseudonyms import Pseudonyms
+from broker.signin.ending import Ending
+from broker.signin.opening import Opening
+from broker.signin.policy import Policy
+from broker.signin.sessions import Sessions
+from broker.signin.standing import Standing
+from broker.signin.transactions import Transactions
+from broker.tenants.admission import Admissions
+from broker.tenants.attestations import Attestations
+from broker.tenants.exceptions import Exceptions
+from broker.tenants.mappings import Mappings
+from broker.tenants.rule_changes import RuleChanges
+from providers.catalog import EntraSettings, build
+from providers.provider import Provider
+from providers.tenants import ConfiguredTenants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Accounts, sign-ins, organisations and tenants; and the enabled providers, by id."""
+
+    providers: Mapping[str, Provider]
+    accounts: Accounts
+    emails: EmailChanges
+    mail_limit: MailLimit
+    sessions: Sessions
+    transactions: Transactions
+    policy: Policy
+    opening: Opening
+    ending: Ending
+    standing: Standing
+    belongings: Belongings
+    admissions: Admissions
+    authority: Authority
+    operators: Operators
+    organizations: Organizations
+    invitations: Invitations
+    changes: Changes
+    preview: Preview
+    last_sign_ins: LastSignIns
+    sign_ins_of_members: SignInsOfMembers
+    mappings: Mappings
+    attestations: Attestations
+    exceptions: Exceptions
+    rule_changes: RuleChanges
+
+
+def gather(base: Foundation) -> People:
+    """Return it. No provider is asked anything yet."""
+    settings, store, cipher, audit, outbox = base.settings, base.store, base.cipher, base.audit, base.outbox
+    pseudonyms = Pseudonyms(settings.secrets.pseudonym_keys(), settings.secrets.pseudonym_writes)
+    accounts = Accounts(cipher, pseudonyms, base.index, audit, outbox)
+    sessions = Sessions(store, cipher, timedelta(seconds=settings.session.lifetime))
+    policy = Policy(settings.policy)
+
+    tenanted = frozenset(name for name, each in settings.providers.items() if isinstance(each, EntraSettings))
+    configured = ConfiguredTenants(settings.providers)
+    admissions = Admissions(base.database, configured, tenanted)
+    notices = Notices(accounts, outbox, settings.issuer)
+    changes = Changes(audit, notices)
+    exceptions = Exceptions(cipher, audit, notices)
+    belongings = Belongings(policy, admissions, exceptions)
+    last_sign_ins = LastSignIns(cipher)
+    sign_ins_of_members = SignInsOfMembers(last_sign_ins, belongings, Suspensions(audit))
+    operators = Operators(audit)
+    providers = {
+        provider_id: build(provider_id, each, f"{settings.issuer}/callback/{provider_id}", admissions)
+        for provider_id, each in settings.providers.items()
+        if each.enabled
+    }
+    standing = Standing(
+        accounts=accounts,
+        policy=policy,
+        admissions=admissions,
+        exceptions=exceptions,
+        providers=providers.keys(),
+    )
+    return People(
+        providers=providers,
+        accounts=accounts,
+        emails=EmailChanges(accounts, cipher, audit, outbox),
+        mail_limit=MailLimit(store, base.index),
+        sessions=sessions,
+        transactions=Transactions(store, cipher),
+        policy=policy,
+        opening=Opening(
+            accounts=accounts,
+            sessions=sessions,
+            audit=audit,
+            exceptions=exceptions,
+            memberships=sign_ins_of_members,
+        ),
+        ending=Ending(
+            sessions=sessions,
+            store=store,
+            outbox=outbox,
+            audit=audit,
+            database=base.database,
+            token_lifetime=settings.tokens.access,
+        ),
+        standing=standing,
+        belongings=belongings,
+        admissions=admissions,
+        authority=Authority(
+            sign_ins=standing,
+            belongings=belongings,
+            operators=operators,
+            policy=policy,
+            operator_tenants=frozenset(settings.operators.tenants),
+        ),
+        operators=operators,
+        organizations=Organizations(accounts, audit, changes),
+        invitations=Invitations(accounts, cipher, base.index, audit, outbox),
+        changes=changes,
+        preview=Preview(
+            belongings=belongings,
+            admissions=admissions,
+            exceptions=exceptions,
+            last_sign_ins=last_sign_ins,
+            configured=configured,
+        ),
+        last_sign_ins=last_sign_ins,
+        sign_ins_of_members=sign_ins_of_members,
+        mappings=Mappings(
+            audit=audit,
+            notices=notices,
+            changes=changes,
+            exceptions=exceptions,
+            tenanted=tenanted,
+            self_service=settings.organizations.self_service_mapping,
+        ),
+        attestations=Attestations(audit, changes, notices),
+        exceptions=exceptions,
+        rule_changes=RuleChanges(changes, audit, belongings),
+    )
