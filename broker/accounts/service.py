@@ -4,7 +4,7 @@ Every verb takes the caller's connection, so that what it changes and what the a
 together. Whoever calls a verb that writes has had ``decide`` say yes before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -224,6 +224,11 @@ class Accounts:
         if row is None:
             raise LookupError("no such person")
         return self._person(row)
+
+    def persons(self, connection: Connection, account_ids: Collection[str]) -> dict[str, Profile]:
+        """Return name and email of those of these accounts that are people, by id. One statement."""
+        rows = connection.execute(select(*_PERSON).where(people.c.account_id.in_(account_ids)))
+        return {row.account_id: self._person(row) for row in rows}
 
     def export(self, connection: Connection, account_id: str) -> Mapping[str, object]:
         """Return all we keep of the account, JSON values only. Pseudonyms are left out: they are keyed, and ours."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from broker.accounts import changes
 from broker.accounts.service import AccountClosed
@@ -13,6 +14,7 @@ from broker.signin.sessions import Session
 from broker.web import routes
 from broker.web.texts import proof_sentence
 from claims.decision import Purpose, decide
+from claims.evidence import dump
 
 NOTICES = {
     "linked": "Linked. You can sign in with it from now on.",
@@ -67,6 +69,7 @@ def account(pages: AccountPages) -> ResponseReturnValue:
     with pages.database.read() as connection:
         linked = pages.accounts.identities(connection, account_id)
         pending = pages.emails.pending(connection, account_id, visit.now)
+        organizations = _organizations(pages, connection, visit)
     return render_template(
         "account.html",
         person=visit.person,
@@ -84,6 +87,7 @@ def account(pages: AccountPages) -> ResponseReturnValue:
         linkable=[{"id": each.id, "name": each.name, "kind": each.kind} for each in pages.gate.usable()],
         sessions=[_shown(pages, each, visit) for each in pages.sessions.of_account(account_id, visit.now)],
         registries=pages.registries.of_account(account_id, visit.now),
+        organizations=organizations,
         offer={"name": offer.name, "email": offer.email} if offer else None,
         pending_email=pending,
         notice=NOTICES.get(request.args.get("notice", "")),
@@ -97,6 +101,8 @@ def download(pages: AccountPages) -> ResponseReturnValue:
     account_id = visit.session.account_id
     with pages.database.read() as connection:
         kept = pages.accounts.export(connection, account_id)
+        organizations = _organizations(pages, connection, visit)
+        last_sign_in = _last_sign_in(pages, connection, account_id)
     sessions = [
         {
             "provider": each.provider_id,
@@ -115,9 +121,43 @@ def download(pages: AccountPages) -> ResponseReturnValue:
         }
         for each in pages.registries.of_account(account_id, visit.now)
     ]
-    body = json.dumps({**kept, "sessions": sessions, "registries": registries}, indent=2, ensure_ascii=False)
+    whole = {
+        **kept,
+        "organizations": organizations,
+        "last_sign_in": last_sign_in,
+        "sessions": sessions,
+        "registries": registries,
+    }
+    body = json.dumps(whole, indent=2, ensure_ascii=False)
     headers = {"Content-Disposition": 'attachment; filename="vestibule-account.json"'}
     return Response(body, mimetype="application/json", headers=headers)
+
+
+def _last_sign_in(pages: AccountPages, connection: Connection, account_id: str) -> Mapping[str, object] | None:
+    """Return how a member of an organisation signed in last: of nobody else is it kept."""
+    last = pages.last_sign_ins.of(connection, [account_id]).get(account_id)
+    if last is None:
+        return None
+    return {
+        "at": last.signed_in_at.isoformat(),
+        "provider": last.provider_id,
+        "tenant": last.tenant or None,
+        "guest": last.guest,
+        **dump(last.authentication),
+    }
+
+
+def _organizations(pages: AccountPages, connection: Connection, visit: Visit) -> list[Mapping[str, object]]:
+    """Return where the visitor belongs; a membership is suspended while the sign-in does not meet the rules."""
+    return [
+        {
+            "id": each.organization_id,
+            "name": pages.organizations.get(connection, each.organization_id).name,
+            "role": each.role.value,
+            "suspended": not each.standing.met,
+        }
+        for each in pages.belongings.of(connection, visit.session, visit.now)
+    ]
 
 
 def _shown(pages: AccountPages, session: Session, visit: Visit) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from broker.accounts.emails import EmailChanges
 from broker.accounts.limits import MailLimit
 from broker.accounts.linking import LinkGoal
 from broker.accounts.organizations.belonging import Belongings
+from broker.accounts.organizations.last_sign_ins import LastSignIns
 from broker.accounts.organizations.service import Organizations
 from broker.accounts.service import Accounts
 from broker.audit.service import Audit
@@ -47,6 +48,7 @@ class AccountPages:
     ending: Ending
     registries: RegistryAccess
     organizations: Organizations
+    last_sign_ins: LastSignIns
     mail_limit: MailLimit
     issuer: str
     clock: Callable[[], datetime]

@@ -239,6 +239,7 @@ def _account_pages(house: House) -> AccountPages:
     return AccountPages(
         accounts=people.accounts,
         organizations=people.organizations,
+        last_sign_ins=people.last_sign_ins,
         belongings=people.belongings,
         emails=people.emails,
         sessions=people.sessions,
@@ -323,4 +324,4 @@ def _management(house: House, api: Api) -> Management:
 
 
 def _entra(people: People) -> Mapping[str, Entra]:
-    return {name: each for name, each in people.providers.items() if isinstance(each, Entra)}
+    return {name: each for name, each in people.providers.items() if isinstance(each, Entra) and each.any_tenant}

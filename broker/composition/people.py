@@ -75,6 +75,11 @@ def gather(base: Foundation) -> People:
     policy = Policy(settings.policy)
 
     tenanted = frozenset(name for name, each in settings.providers.items() if isinstance(each, EntraSettings))
+    of_any_tenant = frozenset(
+        name
+        for name, each in settings.providers.items()
+        if isinstance(each, EntraSettings) and each.authority == "organizations"
+    )
     configured = ConfiguredTenants(settings.providers)
     admissions = Admissions(base.database, configured, tenanted)
     notices = Notices(accounts, outbox, settings.issuer)
@@ -147,7 +152,7 @@ def gather(base: Foundation) -> People:
             notices=notices,
             changes=changes,
             exceptions=exceptions,
-            tenanted=tenanted,
+            tenanted=of_any_tenant,
             self_service=settings.organizations.self_service_mapping,
         ),
         attestations=Attestations(audit, changes, notices),

@@ -12,7 +12,7 @@ from broker.tenants.model import mappings, tenant_domains
 from broker.tenants.parties import named
 from providers.microsoft.domains import is_domain
 
-MOST = 100
+MOST = 20
 _LONGEST = 320  # characters: an address of RFC 5321, section 4.5.3.1, and more than any name
 
 

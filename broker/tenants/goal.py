@@ -12,6 +12,7 @@ from broker.signin.goals import Landing, Preview, SignedIn
 from broker.signin.policy import FRESHEST, Policy
 from broker.signin.sessions import Session, Sessions
 from broker.signin.transactions import LIFETIME, Transaction
+from broker.tenants.errors import Conflict
 from broker.tenants.mappings import Mapping, Mappings
 from broker.web.destinations import Destination
 from broker.web.errors import BrokerError
@@ -68,14 +69,17 @@ class MappingGoal:
             admin = self._authority.fresh_admin(connection, session, str(payload["organization"]), now, grace=LIFETIME)
         except Denied as denied:
             raise _not_yours(denied.denial.value) from denied
-        self._mappings.prove(
-            connection,
-            admin,
-            str(payload["mapping"]),
-            tid=identified.subject.tenant,
-            roles=identified.roles,
-            guest=identified.guest,
-        )
+        try:
+            self._mappings.prove(
+                connection,
+                admin,
+                str(payload["mapping"]),
+                tid=identified.subject.tenant,
+                roles=identified.roles,
+                guest=identified.guest,
+            )
+        except Conflict as conflict:
+            raise _too_late(conflict, place_of(signed_in.transaction)) from conflict
         key, entry = self._sessions.unchanged(signed_in.cookie, session, now)
         return Landing(location=f"{place_of(signed_in.transaction)}?notice=proven", take=[key], put=[entry])
 
@@ -86,6 +90,18 @@ class MappingGoal:
 def place_of(transaction: Transaction) -> str:
     """Return the path of the mapping's page."""
     return f"/organizations/{transaction.payload['organization']}/tenants/{transaction.payload['mapping']}"
+
+
+def _too_late(conflict: Conflict, place: str) -> BrokerError:
+    return BrokerError(
+        status=409,
+        code=conflict.code.value,
+        title="The tenant is not mapped",
+        sentence="Things have changed since you left for that sign-in, so it proves nothing any more.",
+        next_step="Look at how the tenant stands now, and decide again.",
+        detail=conflict.code.value,
+        link=("Back to the tenant", place),
+    )
 
 
 def _not_yours(detail: str) -> BrokerError:

@@ -1,4 +1,4 @@
-"""The one error type of the broker, and the page or the JSON it becomes.
+"""The one error type of the broker, and the page, the JSON or the problem (RFC 9457) it becomes.
 
 An error has a stable code for programs, a sentence and a next step for the person, and a detail for the log.
 The page shows a reference number, and the log line has it too.
@@ -14,12 +14,15 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from broker.web import references
+from broker.web import problems, references
+from broker.web.problems import Problem
 from broker.web.texts import Link
 
 _log = logging.getLogger(__name__)
 
 API_BLUEPRINT = "oidc_api"
+MANAGEMENT_PREFIX = "/api/"
+"""What the paths of the management API begin with, and no other path does."""
 
 
 class BrokerError(Exception):
@@ -128,6 +131,7 @@ _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 def init(app: Flask) -> None:
     """Register the handlers of every error."""
     app.register_error_handler(BrokerError, _broker_error)
+    app.register_error_handler(Problem, _problem)
     app.register_error_handler(CSRFError, _form_expired)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _defect)
@@ -143,6 +147,11 @@ def _broker_error(error: BrokerError) -> ResponseReturnValue:
         next_step=error.next_step,
     )
     return _answer(error.status, text, link=error.link)
+
+
+def _problem(error: Problem) -> ResponseReturnValue:
+    _record(logging.INFO, error.code, error.status, "")
+    return problems.answer(error, references.current())
 
 
 def _form_expired(error: CSRFError) -> ResponseReturnValue:
@@ -197,6 +206,9 @@ def _answer(
     headers: dict[str, str] | None = None,
 ) -> ResponseReturnValue:
     reference = references.current()
+    if request.path.startswith(MANAGEMENT_PREFIX):
+        said = Problem(status=status, code=text.code, title=text.title, detail=text.sentence, headers=headers)
+        return problems.answer(said, reference)
     if _wants_json():
         description = _NOT_FOR_DESCRIPTION.sub("?", text.sentence)
         response = jsonify(error=text.code, error_description=description, reference=reference)

@@ -90,6 +90,11 @@ class Entra:
             scope=settings.evidence_scope.rpartition("/")[2],
         )
 
+    @property
+    def any_tenant(self) -> bool:
+        """Return whether people of any tenant can be sent to sign in, and not of one alone."""
+        return self._only is None
+
     def begin(self, ask: Ask) -> Redirect:
         """Return the request for ``amr``, and for the authentication context where the tenant is known to have one.
 

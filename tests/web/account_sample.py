@@ -96,6 +96,10 @@ def account(**more: Any) -> Context:
                 "offline_until": NOW + timedelta(days=90),
             },
         ],
+        "organizations": [
+            {"id": "o-1", "name": "Example Crates", "role": "admin", "suspended": False},
+            {"id": "o-2", "name": LONG, "role": "member", "suspended": True},
+        ],
         "offer": {"name": "Ada A. Author", "email": "ada@contoso.example"},
         "pending_email": False,
         "notice": "Your name has been changed.",
@@ -114,6 +118,7 @@ def only_account() -> Context:
         "linkable": [],
         "sessions": whole["sessions"][:1],
         "registries": [],
+        "organizations": [],
         "offer": None,
         "notice": None,
         "pending_email": True,

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.oidc.consent.words import WORDS
-from broker.signin.views import LINKED
-from broker.web.texts import explain_fault, explain_verdict
+from broker.signin.admins import Application
+from broker.signin.way_in import LINKED
+from broker.web.texts import ADMIN_CENTER, ADMINS, explain_fault, explain_verdict
 from claims.decision import Reason
 from providers.provider import Fault, Missing
 from tests.web.account_sample import LONG, NOW, Context, account, only_account, verdict
+from tests.web.organization_samples import ORGANIZATION_PAGES
+from tests.web.tenant_samples import TENANT_PAGES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ def refused(explanation: object, provider: NamedProvider, **more: Any) -> Contex
         "upstream_code": None,
         "correlation_id": None,
         "reference": "K7QF2MXW9D",
+        "for_admins": None,
         "retry_url": f"/signin/{provider.kind}",
         "others": [option(each) for each in PROVIDERS[:3] if each is not provider],
         "back": {"label": "Back to crates.example without signing in", "url": "https://crates.example/cb"},
@@ -66,8 +70,39 @@ CHOOSE: Context = {
     "client_name": "crates.example",
     "options": [option(MICROSOFT), option(CONTOSO), option(GITHUB)],
     "cancel_url": "/signin/cancel",
+    "work_url": "/work/6Zt0mFQ",
     "need": "This registry lets you in once your provider has proven a second factor.",
 }
+
+WORK: Context = {
+    "action": "/work/6Zt0mFQ",
+    "field": "work",
+    "typed": "",
+    "unknown": False,
+    "directly": [{"name": "Work account", "url": "/signin/6Zt0mFQ/entra"}],
+    "chooser_url": "/signin/6Zt0mFQ",
+}
+
+CORRELATION_ID = "aaaa0000-bb11-2222-33cc-444444dddddd"
+
+
+def for_admins(code: str, **more: Any) -> Context:
+    """Return the context of the page for the administrator of a tenant."""
+    return {
+        "text": ADMINS[code],
+        "code": code,
+        "correlation_id": CORRELATION_ID,
+        "application": Application(
+            name="Work account",
+            client_id="22222222-0000-4000-8000-000000000000",
+            scopes=("openid", "profile", "email", "api://33333333-0000-4000-8000-000000000000/mfa_evidence"),
+            any_tenant=True,
+        ),
+        "issuer": "https://id.registry.example",
+        "center": ADMIN_CENTER,
+        **more,
+    }
+
 
 CONSENT: Context = {
     "client_name": "crates.example",
@@ -101,7 +136,11 @@ PAGES: dict[str, tuple[str, Context]] = {
             ],
         },
     ),
-    "choose-none": ("choose.html", {**CHOOSE, "options": [], "cancel_url": None}),
+    "choose-none": ("choose.html", {**CHOOSE, "options": [], "cancel_url": None, "work_url": None}),
+    "work": ("work.html", WORK),
+    "work-unknown": ("work.html", {**WORK, "typed": "contoso", "unknown": True}),
+    "for-admins": ("for_admins.html", for_admins("AADSTS53003")),
+    "for-admins-consent": ("for_admins.html", for_admins("AADSTS90094", correlation_id=None)),
     "refused-github": ("refused.html", refused(explain_verdict(verdict(Reason.TOO_WEAK), GITHUB), GITHUB)),
     "refused-microsoft": (
         "refused.html",
@@ -116,7 +155,8 @@ PAGES: dict[str, tuple[str, Context]] = {
             reason="blocked_by_policy",
             remedy="none",
             upstream_code="AADSTS53003",
-            correlation_id="aaaa0000-bb11-2222-33cc-444444dddddd",
+            correlation_id=CORRELATION_ID,
+            for_admins=f"https://id.registry.example/for-admins/entra/AADSTS53003?correlation_id={CORRELATION_ID}",
         ),
     ),
     "refused-managed": (
@@ -228,4 +268,6 @@ PAGES: dict[str, tuple[str, Context]] = {
     "device-confirm": ("device_confirm.html", DEVICE),
     "device-confirm-nameless": ("device_confirm.html", {**DEVICE, "person": {"name": None}}),
     "probe-failed": ("probe_done.html", {"provider_name": "Contoso", "satisfied": False, "shown": {}}),
+    **ORGANIZATION_PAGES,
+    **TENANT_PAGES,
 }

@@ -5,9 +5,10 @@ from itertools import product
 
 import pytest
 
-from broker.web.texts import Explanation, explain_fault, explain_verdict, proof_sentence, what_it_proves
+from broker.web.texts import ADMINS, Explanation, explain_fault, explain_verdict, proof_sentence, what_it_proves
 from claims.decision import Reason
 from claims.evidence import Binding, Strength
+from providers.microsoft.aadsts import FAULTS, needs_admin, refusal
 from providers.provider import Fault, Missing
 from tests.web.account_sample import verdict
 from tests.web.samples import CONTOSO, GITHUB, GOOGLE, MICROSOFT, PROVIDERS, NamedProvider
@@ -185,3 +186,24 @@ def test_a_proof_is_told_as_what_it_is(
     reason: Reason, strength: Strength, binding: Binding | None, sentence: str
 ) -> None:
     assert proof_sentence(verdict(reason, strength=strength, binding=binding), "Acme") == sentence
+
+
+def faults_of(code: int) -> set[Fault]:
+    """Return what a code may mean to us: where a tenant was named, an unknown application is not our own mistake."""
+    return {refusal({"error_codes": [code]}, at_tenant=at_tenant).code for at_tenant in (False, True)}
+
+
+def test_every_code_that_an_admin_must_act_on_has_a_text_for_admins_and_no_other_has() -> None:
+    meant = {f"AADSTS{code}" for code in FAULTS if any(needs_admin(f"AADSTS{code}", each) for each in faults_of(code))}
+    assert set(ADMINS) == meant
+
+
+@pytest.mark.parametrize("code", ADMINS)
+def test_what_admins_are_told_is_whole(code: str) -> None:
+    text = ADMINS[code]
+    assert all(each.strip() == each != "" and "  " not in each for each in (text.title, text.happened, *text.steps))
+    assert all(each.endswith(".") for each in (text.happened, *text.steps))
+    assert not text.title.endswith(".")
+    assert len(text.title) <= 90
+    assert len(text.steps) >= 2
+    assert text.consent == (Fault.ADMIN_CONSENT_REQUIRED in faults_of(int(code.removeprefix("AADSTS"))))

@@ -16,6 +16,7 @@ from broker.accounts.organizations.capabilities import (
     Denied,
     FreshAdmin,
     FreshOperator,
+    Leaver,
     Member,
     Operator,
     Person,
@@ -25,7 +26,7 @@ from broker.accounts.organizations.operators import Operators
 from broker.signin.policy import FRESHEST, Policy
 from broker.signin.proven import Proven
 from broker.signin.standing import Standing as SignIns
-from claims.decision import Purpose
+from claims.decision import Purpose, Reason
 from claims.evidence import Strength
 
 __all__ = ["Admin", "Authority", "Denial", "Denied", "FreshAdmin", "FreshOperator", "Member", "Operator", "Person"]
@@ -54,8 +55,13 @@ class Authority:
     ) -> Person:
         """Return whoever signed in. Raises :class:`Denied`."""
         if not self._sign_ins.judge(connection, proven, purpose, now).holds:
-            raise Denied(Denial.SIGNED_OUT)
+            raise Denied(self._why(connection, proven, now))
         return Person(account_id=proven.account_id, proven=proven, now=now)
+
+    def _why(self, connection: Connection, proven: Proven, now: datetime) -> Denial:
+        judged = self._sign_ins.judge(connection, proven, Purpose.SESSION, now)
+        exempt = judged.verdict is not None and judged.verdict.reason is Reason.EXEMPT
+        return Denial.EXEMPT if exempt else Denial.SIGNED_OUT
 
     def belongings(self, connection: Connection, person: Person) -> Sequence[Belonging]:
         """Return the memberships of a person, suspended ones too."""
@@ -79,6 +85,15 @@ class Authority:
             role=found[0].role,
             fresh=fresh,
         )
+
+    def leaver(self, connection: Connection, proven: Proven, organization_id: str, now: datetime) -> Leaver:
+        """Return somebody who may leave the organisation, suspended or not. Raises :class:`Denied`."""
+        self.person(connection, proven, now)
+        if not self._belongings.of(connection, proven, now, organization_id=organization_id):
+            raise Denied(Denial.UNKNOWN)
+        if not self._is_fresh(connection, proven, now):
+            raise Denied(Denial.STALE)
+        return Leaver(account_id=proven.account_id, proven=proven, now=now, organization_id=organization_id)
 
     def admin(self, connection: Connection, proven: Proven, organization_id: str, now: datetime) -> Admin:
         """Return an admin of the organisation. Raises :class:`Denied`."""
@@ -116,7 +131,7 @@ class Authority:
         """Return an operator. Raises :class:`Denied`."""
         judged = self._sign_ins.judge(connection, proven, Purpose.ADMINISTRATION, now)
         if not judged.holds or judged.verdict is None:
-            raise Denied(Denial.SIGNED_OUT)
+            raise Denied(self._why(connection, proven, now))
         if not self._operators.includes(connection, proven.account_id):
             raise Denied(Denial.NOT_OPERATOR)
         by_tenant = proven.tenant in self._operator_tenants and not proven.guest

@@ -23,6 +23,7 @@ class Denial(StrEnum):
 
     UNKNOWN = "unknown"  # there is no such organisation, or not for them
     SIGNED_OUT = "signed_out"  # the sign-in does not hold
+    EXEMPT = "exempt"  # it does, by an exception in place of MFA
     SUSPENDED = "suspended"  # a member whose sign-in does not meet the rules
     NOT_ADMIN = "not_admin"
     NOT_OPERATOR = "not_operator"
@@ -55,6 +56,13 @@ class Member(Person):
     organization_id: str
     role: Role
     fresh: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaver(Person):
+    """A member of this organisation, suspended or not, whose proof is at most ten minutes old."""
+
+    organization_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from broker.accounts.model import accounts, people
-from broker.accounts.organizations.capabilities import Denial, Denied, FreshAdmin, Member, Person, Role
+from broker.accounts.organizations.capabilities import Denial, Denied, FreshAdmin, Leaver, Person, Role
 from broker.accounts.organizations.changes import Applier, Change, ChangeKind, Changes
 from broker.accounts.organizations.model import invitations, memberships, operators, organizations
 from broker.accounts.organizations.names import clean_name, name_key
@@ -143,10 +143,8 @@ class Organizations:
         self._roles.set(connection, admin.organization_id, account_id, Role.MEMBER, account_id, admin.now)
         return None
 
-    def leave(self, connection: Connection, member: Member) -> None:
-        """End one's own membership. Raises :class:`LastAdmin`, and ``Denied`` where the proof is not fresh."""
-        if not member.fresh:
-            raise Denied(Denial.STALE)
+    def leave(self, connection: Connection, member: Leaver) -> None:
+        """End one's own membership. Raises :class:`LastAdmin`, and ``Denied`` where it has ended meanwhile."""
         hold(connection, member.organization_id)
         role = role_of(connection, member.organization_id, member.account_id)
         if role is None:

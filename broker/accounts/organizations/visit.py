@@ -17,6 +17,7 @@ from broker.accounts.organizations.capabilities import (
     Denied,
     FreshAdmin,
     FreshOperator,
+    Leaver,
     Member,
     Operator,
     Person,
@@ -97,6 +98,15 @@ def member_of(pages: OrganizationPages, connection: Connection, organization_id:
     return pages.authority.member(connection, session_of(pages, now), organization_id, now)
 
 
+def leaver_of(pages: OrganizationPages, connection: Connection, organization_id: str, page: str) -> Leaver:
+    """Return a member with a fresh proof, suspended or not. Raises as :func:`admin_of`; ``page`` as below."""
+    now = pages.clock()
+    try:
+        return pages.authority.leaver(connection, session_of(pages, now), organization_id, now)
+    except Denied as denied:
+        raise _once_more(denied, page) from denied
+
+
 def admin_of(pages: OrganizationPages, connection: Connection, organization_id: str) -> Admin:
     """Return an admin of the organisation. Raises :class:`SignInFirst` or :class:`Denied`."""
     now = pages.clock()
@@ -172,6 +182,8 @@ def once_more(page: str) -> BrokerError:
 
 
 def _error_of(denied: Denied) -> BrokerError:
+    if denied.denial is Denial.STALE:
+        return once_more("/organizations")
     if denied.denial in (Denial.UNKNOWN, Denial.NOT_OPERATOR):
         return BrokerError(
             status=404,
@@ -205,6 +217,11 @@ def _error_of(denied: Denied) -> BrokerError:
 
 
 _WORDS = {
+    Denial.EXEMPT: (
+        "This takes a second factor",
+        "You are signed in by your organisation's exception, without a second factor.",
+        "Sign in with one, in any way that you have linked.",
+    ),
     Denial.NOT_ADMIN: (
         "This is for admins",
         "You are a member of this organisation, and only its admins can see or do this.",

@@ -11,7 +11,7 @@ from sqlalchemy import Table, func, insert, select
 
 from broker.accounts.organizations.authority import Authority
 from broker.accounts.organizations.belonging import Belongings
-from broker.accounts.organizations.capabilities import Admin, FreshAdmin, Member, Person, Role
+from broker.accounts.organizations.capabilities import Admin, FreshAdmin, Leaver, Person, Role
 from broker.accounts.organizations.changes import Changes
 from broker.accounts.organizations.invitations import Invitations
 from broker.accounts.organizations.last_sign_ins import LastSignIns
@@ -256,15 +256,8 @@ def person_of(sign_in: SignIn, now: datetime = NOW) -> Person:
     return Person(account_id=sign_in.account_id, proven=sign_in, now=now)
 
 
-def member(person: Person, organization_id: str, *, fresh: bool = True) -> Member:
-    return Member(
-        account_id=person.account_id,
-        proven=person.proven,
-        now=person.now,
-        organization_id=organization_id,
-        role=Role.MEMBER,
-        fresh=fresh,
-    )
+def leaver(person: Person, organization_id: str) -> Leaver:
+    return Leaver(account_id=person.account_id, proven=person.proven, now=person.now, organization_id=organization_id)
 
 
 def admin(person: Person, organization_id: str) -> Admin:

@@ -123,6 +123,15 @@ def test_t5_an_admin_whose_membership_is_suspended_is_denied_and_told_why(
     assert not belonging.standing.met
 
 
+def test_a_suspended_member_may_still_leave_with_a_fresh_proof(room: Room, ada: SignIn, example: str) -> None:
+    ask(room, example, Rule(strength=Strength.PHISHING_RESISTANT))
+    with room.database.read() as connection:
+        assert room.authority.leaver(connection, ada, example, NOW).organization_id == example
+    later = NOW + timedelta(minutes=11)
+    assert denied(room, room.authority.leaver, ada, example, later).denial is Denial.STALE
+    assert denied(room, room.authority.leaver, ada, "elsewhere", NOW).denial is Denial.UNKNOWN
+
+
 @pytest.mark.parametrize(
     "rule,unmet",
     [
@@ -171,7 +180,7 @@ def test_t5_a_sign_in_that_rests_on_an_exception_is_a_members_session_but_no_adm
         (belonging,) = room.belongings.of(connection, exempt, NOW)
     assert belonging.standing.met
     for verb in (room.authority.member, room.authority.admin, room.authority.fresh_admin):
-        assert denied(room, verb, exempt, example, NOW).denial is Denial.SIGNED_OUT
+        assert denied(room, verb, exempt, example, NOW).denial is Denial.EXEMPT
 
 
 def test_a_setting_of_the_account_makes_an_admin_where_policy_takes_that_binding_and_nowhere_else(
@@ -221,7 +230,7 @@ def test_t5_proof_of_the_account_or_by_an_exception_makes_no_operator(room: Room
     olga = operator(room)
     room.join(example, olga.account_id)
     room.excuse(example, olga.account_id)
-    assert denied(room, room.authority.operator, olga.with_evidence(SINGLE), NOW).denial is Denial.SIGNED_OUT
+    assert denied(room, room.authority.operator, olga.with_evidence(SINGLE), NOW).denial is Denial.EXEMPT
     assert denied(room, room.authority.operator, olga.with_evidence(ENROLLED), NOW).denial is Denial.NOT_OPERATOR
 
 
