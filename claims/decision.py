@@ -35,6 +35,9 @@ class Purpose(StrEnum):
     DEVICE_APPROVAL = "device_approval"
 
 
+RENEWED_WITHIN = timedelta(minutes=5)
+"""How much older than the evidence a renewed factor may be: Entra's "every time" asks once in five minutes at most."""
+
 EXEMPTIBLE = frozenset({Purpose.SIGN_IN, Purpose.SESSION, Purpose.REFRESH})
 """What an organisation's exemption can waive MFA for. Everything else can hand power to somebody for good."""
 
@@ -68,8 +71,9 @@ class Requirement:
     """What policy asks for. The default: MFA, of any binding.
 
     ``max_age`` is the greatest age of the authentication (OpenID Connect Core 3.1.2.1), without leeway: of
-    ``auth_time`` where it is known, otherwise of the evidence, unless ``needs_auth_time``; of renewed evidence
-    always of the evidence. If ``acr`` names any, one of them must be achieved. Evidence ages out after ``lifetimes``.
+    ``auth_time`` where it is known, otherwise of the evidence, unless ``needs_auth_time``; of renewed evidence at
+    most :data:`RENEWED_WITHIN` more than that of the evidence. If ``acr`` names any, one of them must be achieved.
+    Evidence ages out after ``lifetimes``. ``exemptible``: an organisation's exemption may do in place of the proof.
     """
 
     purpose: Purpose = Purpose.SIGN_IN
@@ -79,6 +83,7 @@ class Requirement:
     needs_auth_time: bool = False
     acr: tuple[str, ...] = ()
     lifetimes: Mapping[Binding, timedelta] = field(default_factory=lambda: DEFAULT_LIFETIMES)
+    exemptible: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +169,10 @@ def _has_auth_time(_: Evidence, case: _Case) -> bool:
 
 def _is_recent(evidence: Evidence, case: _Case) -> bool:
     max_age = case.requirement.max_age
-    # A factor that was given for this very sign-in is as old as that, however long ago the session began.
-    given_at = evidence.observed_at if evidence.renewed else case.auth_time or evidence.observed_at
+    # A factor that was given for this very sign-in is about as old as that, however long ago the session began.
+    given_at = case.auth_time or evidence.observed_at
+    if evidence.renewed:
+        given_at = min(max(given_at, evidence.observed_at - RENEWED_WITHIN), evidence.observed_at)
     return max_age is None or case.now - given_at <= max_age
 
 
@@ -205,8 +212,8 @@ def _is_exempt(exemption: Exemption, case: _Case) -> bool:
     requirement = case.requirement
     if requirement.purpose not in EXEMPTIBLE or case.now >= exemption.until:
         return False
-    # What the registry demands of this very request is not the organisation's to waive.
-    if requirement.max_age is not None or requirement.acr:
+    # What the registry demands is not the organisation's to waive.
+    if requirement.max_age is not None or requirement.acr or not requirement.exemptible:
         return False
     return case.auth_time is not None or not requirement.needs_auth_time
 

@@ -139,7 +139,7 @@ class PolicySettings(Section):
     )
     account_state_lifetime: Seconds = 28_800
     evidence_lifetime: Seconds = 86_400
-    fresh: Seconds = 900
+    fresh: Seconds = 600
 
 
 class TokenSettings(Section):

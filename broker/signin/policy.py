@@ -90,7 +90,14 @@ class Policy:
             needs_auth_time=needs_auth_time,
             acr=demand.acr if demand else (),
             lifetimes=self._lifetimes,
+            exemptible=not self._is_stricter(rule),
         )
+
+    def _is_stricter(self, rule: ClientRule) -> bool:
+        """Return whether the client asks for more proof than the broker does."""
+        if rule.strength is not None and rule.strength > self._strength:
+            return True
+        return rule.bindings is not None and not rule.bindings >= self._bindings
 
     def fresh_requirement(
         self, purpose: Purpose, grace: timedelta = timedelta(0), *, most: timedelta = timedelta.max

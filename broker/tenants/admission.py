@@ -110,11 +110,14 @@ def _of_configuration(tid: str, tenant: Tenant) -> Admission:
 def _contexts(
     configured: Iterable[Attestation], rows: Sequence[Row[*tuple[Any, ...]]], now: datetime
 ) -> tuple[Attestation, ...]:
-    """Return what counts: of a context that both attest, what the tenant's own admin says, or said too long ago."""
+    """Return what counts: of a context that both attest, what the tenant's own admin says.
+
+    Even if that is nothing, as they said it too long ago, or took it back.
+    """
     own = [
         Attestation(context=row.context, strength=Strength.parse(row.strength), every_time=row.every_time)
         for row in rows
-        if row.context is not None and row.review_by > now
+        if row.context is not None and row.review_by > now and row.revoked_at is None
     ]
     signed = {row.context for row in rows}
     return (*own, *(each for each in configured if each.context not in signed))
@@ -129,7 +132,8 @@ def held(tid: str) -> Select[*tuple[Any, ...]]:
         select(
             *(mappings.c.provider_id, mappings.c.state, mappings.c.rule),
             mappings.c.organization_id.in_(active_ids()).label("served"),
-            *(attestations.c.context, attestations.c.strength, attestations.c.every_time, attestations.c.review_by),
+            *(attestations.c.context, attestations.c.strength, attestations.c.every_time),
+            *(attestations.c.review_by, attestations.c.revoked_at),
         )
         .outerjoin(attestations, attestations.c.mapping_id == mappings.c.id)
         .where(mappings.c.tid == tid, mappings.c.state.in_(("active", "suspended")))

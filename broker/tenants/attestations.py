@@ -83,7 +83,7 @@ class Attestations:
         if mapping.state is not State.ACTIVE:
             raise Obsolete("state")
         context = str(change.payload["context"])
-        _delete(connection, mapping.id, context)
+        connection.execute(delete(attestations).where(*_one(mapping.id, context)))
         connection.execute(
             insert(attestations).values(
                 mapping_id=mapping.id,
@@ -113,7 +113,13 @@ class Attestations:
             by=admin.account_id,
             now=admin.now,
         )
-        if not _delete(connection, mapping_id, context) and not waited:
+        # The row stays: it tells that the tenant's admin does not stand by what the configuration may say of it.
+        revoked = connection.execute(
+            update(attestations)
+            .where(*_one(mapping_id, context), attestations.c.revoked_at.is_(None))
+            .values(revoked_at=admin.now)
+        )
+        if revoked.rowcount != 1 and not waited:
             raise NotFound(context)
         self._record(connection, "revoked", mapping, context, admin.account_id, admin.now)
 
@@ -172,16 +178,15 @@ def _target(mapping_id: str, context: str) -> str:
     return f"{mapping_id}:{context}"
 
 
-def _delete(connection: Connection, mapping_id: str, context: str) -> bool:
-    this = (attestations.c.mapping_id == mapping_id, attestations.c.context == context)
-    return connection.execute(delete(attestations).where(*this)).rowcount == 1
+def _one(mapping_id: str, context: str) -> tuple[ColumnElement[bool], ...]:
+    return attestations.c.mapping_id == mapping_id, attestations.c.context == context
 
 
 def _read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Signed]:
     rows = connection.execute(
         select(attestations, mappings.c.organization_id, mappings.c.tid)
         .join(mappings, mappings.c.id == attestations.c.mapping_id)
-        .where(*conditions)
+        .where(*conditions, attestations.c.revoked_at.is_(None))
         .order_by(attestations.c.review_by, attestations.c.mapping_id, attestations.c.context)
     )
     return [_signed(row) for row in rows]

@@ -45,6 +45,7 @@ attestations = Table(
     Column("signed_by", String, nullable=False),  # an account id
     Column("signed_at", UtcDateTime, nullable=False),
     Column("review_by", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
     Column("reminded_at", UtcDateTime),  # when its admins were told that its review is due
 )
 

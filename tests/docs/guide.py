@@ -1,11 +1,27 @@
-"""The examples of docs/registry.md, as they stand there."""
+"""The guides, and what stands in them; the examples of docs/registry.md, as they stand there."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "registry.md"
+GUIDES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 STEPUP = ROOT / "broker" / "registry" / "stepup.py"
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def blocks(guide: Path, language: str) -> list[str]:
+    """Return the blocks of code in a language, in lists too."""
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", guide.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def spans(guide: Path) -> list[str]:
+    """Return what stands between backticks in the text."""
+    prose = re.sub(r"^ *```.*?^ *```", "", guide.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return [" ".join(each.split()) for each in re.findall(r"`([^`]+)`", prose)]
 
 
 def example(name: str) -> str:

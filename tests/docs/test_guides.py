@@ -1,28 +1,28 @@
 """What the guides say is so: links lead somewhere, settings and commands exist, and none is left out."""
 
+import json
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
+from broker.accounts.organizations.capabilities import Role
 from broker.cli import main
 from broker.oidc.consent.words import WORDS
+from broker.oidc.scopes import SCOPES, SERVICE_SCOPES
 from broker.settings import ClientSettings, Settings
 from claims.vocabulary import ACR_SUPPORTED
-from tests.docs.guide import GUIDE, ROOT
+from providers.catalog import ProviderSettings, TenantSettings
+from tests.docs.guide import GUIDE, GUIDES, ROOT, blocks, name, spans
 from tests.oidc.conformance import names
 
-GUIDES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 OPERATOR = ROOT / "docs" / "operator.md"
-
-
-def name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 def anchors(text: str) -> set[str]:
@@ -45,15 +45,45 @@ def test_every_link_leads_somewhere(guide: Path) -> None:
             assert anchor in anchors(target.read_text()), link
 
 
-def blocks(guide: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", guide.read_text(), re.DOTALL | re.MULTILINE)
-
-
 @pytest.mark.parametrize("guide", GUIDES, ids=name)
 def test_every_client_that_is_shown_can_be_configured_so(guide: Path) -> None:
     for block in blocks(guide, "toml"):
         for client in tomllib.loads(block).get("clients", {}).values():
             ClientSettings.model_validate(client)
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=name)
+def test_every_provider_that_is_shown_can_be_configured_so(guide: Path) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(ProviderSettings)
+    for block in blocks(guide, "toml"):
+        for provider in tomllib.loads(block).get("providers", {}).values():
+            if "kind" in provider:
+                adapter.validate_python(provider)
+            else:
+                for tenant in provider["tenants"].values():
+                    TenantSettings.model_validate(tenant)
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=name)
+def test_every_setting_that_is_shown_or_named_exists(guide: Path) -> None:
+    known = set(keys(Settings))
+    for block in blocks(guide, "toml"):
+        for key in leaves(tomllib.loads(block)):
+            assert any(f"{key}.".startswith(f"{each}.") for each in known), key
+    sections = {key.partition(".")[0] for key in known if "." in key}
+    for span in spans(guide):
+        section, _, rest = span.partition(".")
+        if section in sections and re.fullmatch(r"[a-z_]+", rest) and span not in SCOPES:
+            assert span in known, span
+
+
+def leaves(table: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Yield the dotted key of every value."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}"
 
 
 def commands(guide: Path) -> Iterator[list[str]]:
@@ -85,6 +115,21 @@ def test_every_command_that_is_shown_exists_with_its_options(guide: Path) -> Non
             known = {option for each in command.params for option in each.opts}
             given = {word.partition("=")[0] for word in rest if word.startswith("--")}
             assert given <= known | {"--help"}, words
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=name)
+def test_every_command_that_is_named_exists(guide: Path) -> None:
+    for span in spans(guide):
+        words = span.split()
+        if words[0] != "vestibule":
+            continue
+        command: click.Command = main
+        for word in words[1:]:
+            if not isinstance(command, click.Group) or word.startswith("-"):
+                break
+            found = command.commands.get(word)
+            assert found is not None, span
+            command = found
 
 
 def keys(section: type[BaseModel], above: str = "") -> Iterator[str]:
@@ -130,3 +175,18 @@ def test_the_registry_is_told_every_acr_and_what_each_scope_means_to_people() ->
         assert f"| `{acr}` |" in guide
     for scope, words in WORDS.items():
         assert f"| `{scope}` | {words} |" in guide
+
+
+def test_the_registry_is_told_every_scope() -> None:
+    table = GUIDE.read_text().partition("### Scopes")[2].partition("| --- |")[2].partition("\n\n")[0]
+    told = [
+        scope for row in re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE) for scope in re.findall(r"`([^`]+)`", row)
+    ]
+    assert sorted(told) == sorted({*SCOPES, *SERVICE_SCOPES})
+
+
+def test_the_claim_organizations_is_shown_as_it_comes() -> None:
+    (shown,) = (json.loads(each) for each in blocks(GUIDE, "json") if '"organizations"' in each)
+    assert set(shown) == {"organizations"}
+    assert [set(each) for each in shown["organizations"]] == [{"id", "role"}, {"id", "role"}]
+    assert {each["role"] for each in shown["organizations"]} == {role.value for role in Role}

@@ -20,6 +20,7 @@ def with_organizations(raw: dict[str, Any]) -> None:
         "scopes": ["openid", "profile", "email", "offline_access", "organizations"],
         "grant_types": ["authorization_code", "refresh_token"],
     }
+    raw["clients"]["strict"] = {**raw["clients"]["registry"], "bindings": ["session"]}
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from broker.tenants.admission import WITHOUT_TENANT, Admission
 from broker.tenants.mapping_records import State
+from broker.tenants.model import attestations
 from broker.tenants.rules import NOTHING_MORE, OF_A_NEW_TENANT, Rule
 from claims.decision import Requirement, decide
 from claims.evidence import Authentication, Binding, Evidence, Kind, Strength
@@ -143,6 +145,10 @@ def test_t4_what_the_tenants_admin_attested_too_long_ago_is_not_made_up_for_by_t
     assert found(room).contexts == (C1,)
     room.attest(mapping_id, "c1", MFA, NOW)
     assert found(room).contexts == ()
+    with room.database.begin() as connection:
+        still = update(attestations).values(review_by=NOW + DAY, revoked_at=NOW)
+        connection.execute(still)
+    assert found(room).contexts == (), "nor for what they took back"
 
 
 def test_t1_without_an_attestation_a_context_is_no_evidence(room: Room) -> None:

@@ -125,7 +125,8 @@ def mappings() -> None:
         "attestations",
         *(text("mapping_id"), text("context"), text("strength")),
         sa.Column("every_time", sa.Boolean, nullable=False),
-        *(text("signed_by"), moment("signed_at"), moment("review_by"), moment("reminded_at", nullable=True)),
+        *(text("signed_by"), moment("signed_at"), moment("review_by")),
+        *(moment("revoked_at", nullable=True), moment("reminded_at", nullable=True)),
         key=("mapping_id", "context"),
         refers={"mapping_id": "mappings"},
     )
