@@ -17,6 +17,8 @@ DEV := .venv/.dev-$(call pins,requirements-dev.txt)
 NODE := .venv/.node-$(call pins,tests/clients/package-lock.json)
 # Tests wait for browsers and child processes much of the time: twice the cores keeps both busy.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
+# Databases in memory, where 2 GB of it are free, wait for no disk.
+in_memory = $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR > 1 && $$1 > 2000000 { print "TMPDIR=/dev/shm" }')
 ARGS ?=
 
 .PHONY: help demo test lint types lock clean
@@ -34,7 +36,7 @@ demo: $(RUNTIME)
 
 test: $(DEV) $(NODE)
 	@.ci/packages
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(or $(ARGS),--cov --cov-report=term)
+	$(in_memory) $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(or $(ARGS),--cov --cov-report=term)
 
 lint: $(DEV) types
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What holds for every test: no network but loopback, nothing of this machine's environment, private servers."""
 
+import gc
 import ipaddress
 import os
 import socket
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import servers
 from tests.fixtures import fresh_postgres_url, fresh_redis_url, standins, world
+from tests.measured import pytest_runtest_protocol
 from tests.storage.databases import (
     database,
     database_url,
@@ -27,6 +29,7 @@ __all__ = [
     "fresh_redis_url",
     "migrated_postgres",
     "migrated_sqlite",
+    "pytest_runtest_protocol",
     "standins",
     "world",
 ]
@@ -39,6 +42,13 @@ settings.load_profile("vestibule")
 _MEDDLING = ("OAUTHLIB_", "AUTHLIB_", "MSAL_", "VESTIBULE", "PG", "REDIS_")
 _ALSO = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "FLASK_DEBUG"}
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what is there before the first test: none of it goes before the last."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 class NetworkRefused(Exception):

@@ -23,6 +23,7 @@ import requests
 from flask import Flask
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from werkzeug.routing import Rule
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from broker.app import Parts, create_app, parts
@@ -203,6 +204,7 @@ def running(
             clock = Clock()
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(signing, "generate", once.signing_key)
+                patch.setattr(Rule, "_compile_builder", once.compile_builder)
                 app = create_app(settings, clock=clock)
             once.share_templates(app)
             port = listener.getsockname()[1]

@@ -9,12 +9,13 @@ from flask import Blueprint, Flask, Response, abort, make_response, redirect, re
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.routing import Rule
 
 from broker.web import init_web
 from broker.web.csrf import protection, renew
 from broker.web.errors import API_BLUEPRINT, BrokerError
 from broker.web.headers import allow_any_form_action
-from tests.once import share_templates
+from tests.once import compile_builder, share_templates
 from tests.web.samples import PAGES
 
 LOOPBACK = "http://localhost:8000"
@@ -43,6 +44,12 @@ def client(app: Flask) -> FlaskClient:
 
 def build(issuer: str) -> Flask:
     """Return an application with one route per behaviour."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_builder)
+        return _built(issuer)
+
+
+def _built(issuer: str) -> Flask:
     app = Flask("features")
     app.secret_key = "for these tests alone"
     init_web(app, issuer=issuer)
