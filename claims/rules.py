@@ -112,27 +112,27 @@ GITHUB = (
 
 
 def attested(attestations: Iterable[Attestation]) -> tuple[Rule, ...]:
-    """Return the rules for a tenant with these attestations on file; without any, ``acrs`` is worth nothing.
+    """Return the rules for a tenant with these attestations on file, one for each context.
 
-    Entra adds a requested context to the token even where no policy stands behind it, so the value alone
-    proves nothing. A context attested twice is worth the weaker of the two, and renewed only if both say so.
+    Without any, ``acrs`` is worth nothing: Entra adds a requested context to the token even where no policy stands
+    behind it, so the value alone proves nothing. A context attested twice is worth the weaker of the two, and renewed
+    only if both say so. Each is evidence of its own, as any of them may count no more one day.
     """
     strongest_first = sorted(attestations, key=lambda attestation: attestation.strength, reverse=True)
     grades = {attestation.context: attestation.strength for attestation in strongest_first}
     not_every_time = {attestation.context for attestation in strongest_first if not attestation.every_time}
-    if not grades:
-        return ()
-    return (
+    return tuple(
         Rule(
             source="entra:id_token.acrs",
             document="id_token",
             claim="acrs",
             kind=Kind.ACRS,
             shape=text_list,
-            grades=MappingProxyType(grades),
+            grades=MappingProxyType({context: strength}),
             binding=Binding.ATTESTED,
-            renewed=frozenset(grades) - not_every_time,
-        ),
+            renewed=frozenset({context}) - not_every_time,
+        )
+        for context, strength in grades.items()
     )
 
 

@@ -16,7 +16,7 @@ from broker.audit.service import Audit
 from broker.signin.ending import EndedBy, Ending
 from broker.signin.goals import GoalHandler, Landing, SignedIn
 from broker.signin.proofs import ProviderProofs
-from broker.signin.standing import judge
+from broker.signin.standing import admits, judge
 from broker.signin.transactions import Flow, Goal, Transaction, Transactions, belongs
 from broker.storage.database import Database
 from broker.storage.store import ShortLived
@@ -197,6 +197,8 @@ class Gate:
             raise ProviderError(Fault.TENANT_NOT_ALLOWED, "nobody may come by this tenant")
         if identified.guest and not found.rule.guests:
             raise ProviderError(Fault.GUEST_REFUSED, "a guest of a tenant that takes none")
+        if not admits(found, provider_id, guest=identified.guest):
+            raise ProviderError(Fault.TENANT_NOT_ALLOWED, "the tenant's rule takes nobody by this provider")
         return found
 
     def _waivers(self, identified: Identified, admission: Admission, now: datetime) -> list[Waiver]:

@@ -113,7 +113,7 @@ class Opening:
             status=403,
             code="exception_full",
             title="You are not signed in yet",
-            sentence="Your organisation has an exception from multi-factor authentication, and it covers no more people.",
+            sentence="Your organisation has an exception from MFA, and it covers no more people.",
             next_step="Ask an admin of your organisation, or sign in with a second factor.",
             detail="no place in the exception",
         )

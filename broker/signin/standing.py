@@ -109,10 +109,20 @@ class Standing:
         else:
             person = self.accounts.live(connection, way.account_id, way.identity_id)
         admission = self.admissions.read(way.provider_id, way.tenant, rows, now)
-        if admission is None or (way.guest and not admission.rule.guests):
+        if admission is None or not admits(admission, way.provider_id, guest=way.guest):
             return None, person
         length = admission.rule.session_length
         return None if length is not None and now - way.signed_in_at >= length else admission, person
+
+
+def admits(admission: Admission, provider_id: str, *, guest: bool) -> bool:
+    """Return whether the tenant's rule lets people in this way, whatever their proof."""
+    rule = admission.rule
+    if guest and not rule.guests:
+        return False
+    if rule.providers is not None and provider_id not in rule.providers:
+        return False
+    return rule.tenants is None or admission.tid in rule.tenants
 
 
 def judge(
@@ -130,7 +140,9 @@ def judge(
     verdict = decide(tighten(requirement, admission.rule), counted, now)
     if verdict.satisfied or requirement.purpose not in EXEMPTIBLE:
         return verdict, None
-    for waiver in waivers():
+    # Whose tenant it is excuses from its rule, and nobody else does.
+    owner = admission.organization_id
+    for waiver in (each for each in waivers() if owner in ("", each.exemption.organization)):
         waived = decide(requirement, counted, now, exemption=waiver.exemption)
         if waived.satisfied:
             return waived, waiver

@@ -15,13 +15,27 @@ from claims.evidence import Authentication, Evidence, Kind, Strength
 from claims.rules import Attestation
 from providers.tenants import Tenant, TenantDirectory
 
+AnyRow = Row[*tuple[Any, ...]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission(Tenant):
-    """A tenant, or none, with what is asked of people who come this way. ``tid`` is empty without a tenant."""
+    """A tenant, or none, with what is asked of people who come this way.
+
+    ``tid`` is empty without a tenant, ``organization_id`` where none has mapped it. ``by_operator`` are those of the
+    ``contexts`` that the configuration attests: the others are the word of an admin of that organisation.
+    """
 
     tid: str
+    organization_id: str
     rule: Rule
+    by_operator: tuple[Attestation, ...]
+
+    def in_the_eyes_of(self, organization_id: str) -> "Admission":
+        """Return what counts for an organisation: of another one's tenant, what the operator attests and no more."""
+        if self.organization_id in ("", organization_id):
+            return self
+        return replace(self, contexts=self.by_operator)
 
     def counted(self, authentication: Authentication) -> Authentication:
         """Return what counts of it now: an authentication context is worth what is attested of it today."""
@@ -29,20 +43,20 @@ class Admission(Tenant):
         return replace(authentication, evidence=tuple(each for each in evidence if each is not None))
 
     def _counted(self, evidence: Evidence) -> Evidence | None:
-        worth = [each for each in self.contexts if each.context in evidence.values]
-        best = max(worth, key=lambda each: (each.strength, each.every_time), default=None)
+        # One context is one piece of evidence.
+        best = next((each for each in self.contexts if (each.context,) == evidence.values), None)
         if best is None:
             return None
         return replace(
             evidence,
-            values=tuple(value for value in evidence.values if value in {each.context for each in worth}),
             # Never more than it was taken for when it came.
             strength=min(best.strength, evidence.strength),
             renewed=evidence.renewed and best.every_time,
         )
 
 
-WITHOUT_TENANT = Admission(tid="", guests=True, contexts=(), rule=NOTHING_MORE)
+_HELD = ("active", "suspended")
+WITHOUT_TENANT = Admission(tid="", organization_id="", guests=True, contexts=(), by_operator=(), rule=NOTHING_MORE)
 
 
 class Admissions:
@@ -65,9 +79,7 @@ class Admissions:
         """Return the terms, or none if nobody may come this way. One statement, and none without a tenant."""
         return self.read(provider_id, tenant, connection.execute(held(tenant)).all() if tenant else (), now)
 
-    def read(
-        self, provider_id: str, tenant: str, rows: Sequence[Row[*tuple[Any, ...]]], now: datetime
-    ) -> Admission | None:
+    def read(self, provider_id: str, tenant: str, rows: Sequence[AnyRow], now: datetime) -> Admission | None:
         """Return the terms as the rows of :func:`held` have them, or none if nobody may come this way."""
         if provider_id not in self._tenanted:
             return WITHOUT_TENANT
@@ -83,19 +95,25 @@ class Admissions:
             return None
         guests = Rule(guests=configured.guests) if configured is not None else NOTHING_MORE
         rule = strictest((load(mapping.rule), guests))
+        by_operator = _by_operator(configured, rows)
         return Admission(
             tid=tenant,
+            organization_id=mapping.organization_id,
             rule=rule,
             guests=rule.guests,
-            contexts=_contexts(configured.contexts if configured is not None else (), rows, now),
+            contexts=(*_own(rows, now), *by_operator),
+            by_operator=by_operator,
         )
 
     def rules_of(self, connection: Connection, organization_ids: Iterable[str]) -> Mapping[str, Mapping[str, Rule]]:
-        """Return the rules of active tenants: organisation id -> ``tid`` -> rule. One statement."""
+        """Return the rules of the tenants they hold: organisation id -> ``tid`` -> rule. One statement.
+
+        Of suspended ones too: to suspend a tenant loosens nothing.
+        """
         found: dict[str, dict[str, Rule]] = {each: {} for each in organization_ids}
         rows = connection.execute(
             select(mappings.c.organization_id, mappings.c.tid, mappings.c.rule).where(
-                mappings.c.organization_id.in_(found), mappings.c.state == "active"
+                mappings.c.organization_id.in_(found), mappings.c.state.in_(_HELD)
             )
         )
         for row in rows:
@@ -104,23 +122,32 @@ class Admissions:
 
 
 def _of_configuration(tid: str, tenant: Tenant) -> Admission:
-    return Admission(tid=tid, rule=Rule(guests=tenant.guests), guests=tenant.guests, contexts=tenant.contexts)
+    return Admission(
+        tid=tid,
+        organization_id="",
+        rule=Rule(guests=tenant.guests),
+        guests=tenant.guests,
+        contexts=tenant.contexts,
+        by_operator=tenant.contexts,
+    )
 
 
-def _contexts(
-    configured: Iterable[Attestation], rows: Sequence[Row[*tuple[Any, ...]]], now: datetime
-) -> tuple[Attestation, ...]:
-    """Return what counts: of a context that both attest, what the tenant's own admin says.
-
-    Even if that is nothing, as they said it too long ago, or took it back.
-    """
-    own = [
+def _own(rows: Iterable[AnyRow], now: datetime) -> tuple[Attestation, ...]:
+    """Return what the tenant's own admin attests, and what counts at ``now``."""
+    return tuple(
         Attestation(context=row.context, strength=Strength.parse(row.strength), every_time=row.every_time)
         for row in rows
         if row.context is not None and row.review_by > now and row.revoked_at is None
-    ]
-    signed = {row.context for row in rows}
-    return (*own, *(each for each in configured if each.context not in signed))
+    )
+
+
+def _by_operator(configured: Tenant | None, rows: Iterable[AnyRow]) -> tuple[Attestation, ...]:
+    """Return what the configuration attests of contexts of which the tenant's own admin has never said anything.
+
+    What they said too long ago, or took back, is not made up for.
+    """
+    said = {row.context for row in rows}
+    return tuple(each for each in (configured.contexts if configured is not None else ()) if each.context not in said)
 
 
 def held(tid: str) -> Select[*tuple[Any, ...]]:
@@ -130,11 +157,11 @@ def held(tid: str) -> Select[*tuple[Any, ...]]:
     """
     return (
         select(
-            *(mappings.c.provider_id, mappings.c.state, mappings.c.rule),
+            *(mappings.c.organization_id, mappings.c.provider_id, mappings.c.state, mappings.c.rule),
             mappings.c.organization_id.in_(active_ids()).label("served"),
             *(attestations.c.context, attestations.c.strength, attestations.c.every_time),
             *(attestations.c.review_by, attestations.c.revoked_at),
         )
         .outerjoin(attestations, attestations.c.mapping_id == mappings.c.id)
-        .where(mappings.c.tid == tid, mappings.c.state.in_(("active", "suspended")))
+        .where(mappings.c.tid == tid, mappings.c.state.in_(_HELD))
     )

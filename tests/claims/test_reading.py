@@ -173,23 +173,22 @@ C3 = Attestation(context="c3", strength=Strength.MFA)
 @pytest.mark.parametrize(
     "attestations, acrs, renewed",
     [
-        ([C1], ["c1"], False),
-        ([C1_EVERY_TIME], ["c1"], True),
-        ([C1_EVERY_TIME, C2], ["c1"], True),
-        ([C1_EVERY_TIME, C2], ["c1", "c2"], False),
-        ([C1, C2_EVERY_TIME], ["c1", "c2"], True),
-        ([C1, C2_EVERY_TIME], ["c1"], False),
-        ([C1_EVERY_TIME, C3], ["c1", "c3"], True),
-        ([C1_EVERY_TIME, C3], ["c3"], False),
-        ([C1_EVERY_TIME, C1], ["c1"], False),
-        ([C1, C1_EVERY_TIME], ["c1"], False),
+        ([C1], ["c1"], {"c1": False}),
+        ([C1_EVERY_TIME], ["c1"], {"c1": True}),
+        ([C1_EVERY_TIME, C2], ["c1"], {"c1": True}),
+        ([C1_EVERY_TIME, C2], ["c1", "c2"], {"c1": True, "c2": False}),
+        ([C1, C2_EVERY_TIME], ["c1", "c2"], {"c1": False, "c2": True}),
+        ([C1, C2_EVERY_TIME], ["c1"], {"c1": False}),
+        ([C1_EVERY_TIME, C3], ["c3"], {"c3": False}),
+        ([C1_EVERY_TIME, C1], ["c1"], {"c1": False}),
+        ([C1, C1_EVERY_TIME], ["c1"], {"c1": False}),
     ],
 )
-def test_t1_evidence_is_renewed_only_where_the_context_it_owes_its_strength_to_is(
-    attestations: list[Attestation], acrs: list[str], renewed: bool
+def test_t1_each_context_is_evidence_of_its_own_and_renewed_only_if_it_is_itself(
+    attestations: list[Attestation], acrs: list[str], renewed: dict[str, bool]
 ) -> None:
-    (item,) = read(attested(attestations), {"id_token": {"acrs": acrs}}, observed_at=NOW)
-    assert item.renewed is renewed
+    items = read(attested(attestations), {"id_token": {"acrs": acrs}}, observed_at=NOW)
+    assert {item.values: item.renewed for item in items} == {(context,): new for context, new in renewed.items()}
 
 
 def test_t1_no_other_rule_calls_its_evidence_renewed() -> None:

@@ -47,7 +47,9 @@ def said(*items: Evidence) -> Authentication:
 
 
 def admission(*contexts: Attestation) -> Admission:
-    return Admission(tid=TID, rule=NOTHING_MORE, guests=True, contexts=contexts)
+    return Admission(
+        tid=TID, organization_id="", rule=NOTHING_MORE, guests=True, contexts=contexts, by_operator=contexts
+    )
 
 
 def test_t4_nobody_comes_by_a_tenant_that_is_neither_mapped_nor_configured(room: Room) -> None:
@@ -126,7 +128,7 @@ def test_a_context_counts_until_its_review_and_not_a_moment_longer(room: Room) -
     room.attest(mapping_id, "c1", MFA, NOW + MOMENT)
     room.attest(mapping_id, "c2", PHR, NOW)
     assert found(room).contexts == (C1,)
-    assert found(room).counted(said(acrs("c1", "c2"))).evidence == (acrs("c1", strength=MFA),)
+    assert found(room).counted(said(acrs("c1"), acrs("c2"))).evidence == (acrs("c1", strength=MFA),)
 
 
 def test_of_a_context_that_both_attest_the_organisations_own_word_counts(room: Room) -> None:
@@ -191,10 +193,14 @@ def test_other_evidence_counts_as_it_came() -> None:
     assert admission().counted(came) == came == WITHOUT_TENANT.counted(came)
 
 
-def test_the_rules_of_active_tenants_are_found_by_organisation(room: Room) -> None:
+def test_the_rules_of_active_and_suspended_tenants_are_found_by_organisation(room: Room) -> None:
     ada, bob = room.an_admin("ada"), room.an_admin("bob")
     room.map(ada.organization_id, rule=Rule(strength=PHR))
     room.map(ada.organization_id, OTHER_TID, state="suspended")
+    room.map(bob.organization_id, OTHER_TID, state="proven")
     with room.database.read() as connection:
         rules = room.admissions.rules_of(connection, [ada.organization_id, bob.organization_id])
-    assert rules == {ada.organization_id: {TID: Rule(strength=PHR)}, bob.organization_id: {}}
+    assert rules == {
+        ada.organization_id: {TID: Rule(strength=PHR), OTHER_TID: OF_A_NEW_TENANT},
+        bob.organization_id: {},
+    }

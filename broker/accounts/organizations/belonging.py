@@ -61,9 +61,18 @@ class Belongings:
         self._exceptions = exceptions
 
     def of(
-        self, connection: Connection, proven: Proven, now: datetime, *, organization_id: str | None = None
+        self,
+        connection: Connection,
+        proven: Proven,
+        now: datetime,
+        *,
+        organization_id: str | None = None,
+        waived: bool = True,
     ) -> list[Belonging]:
-        """Return the memberships in organisations that are not switched off, all or that one, by id."""
+        """Return the memberships in organisations that are not switched off, all or that one, by id.
+
+        ``waived``: an exception does in place of the proof, as it does for what registries learn.
+        """
         statement = (
             select(
                 *(memberships.c.organization_id, memberships.c.role, memberships.c.suspended_at, organizations.c.rule)
@@ -79,7 +88,7 @@ class Belongings:
             return []
         of_tenants = self._admissions.rules_of(connection, [row.organization_id for row in rows])
         admission = self._admissions.of(connection, proven.provider_id, proven.tenant, now)
-        waivers = self._exceptions.waivers(connection, proven.tenant, proven.account_id, now)
+        waivers = self._exceptions.waivers(connection, proven.tenant, proven.account_id, now) if waived else []
         return [
             Belonging(
                 organization_id=row.organization_id,
@@ -87,7 +96,7 @@ class Belongings:
                 standing=self.judge(
                     proven,
                     effective(load(row.rule), of_tenants[row.organization_id], proven.tenant),
-                    admission,
+                    admission.in_the_eyes_of(row.organization_id) if admission is not None else None,
                     [each for each in waivers if each.exemption.organization == row.organization_id],
                     now,
                 ),

@@ -89,12 +89,20 @@ class Preview:
             for row in rows
         ]
 
+    def shut_out(self, connection: Connection, organization_id: str) -> frozenset[str]:
+        """Return the account ids of the admins whose last sign-in does not meet the rules as they are, or is not known."""
+        found = self.of(connection, organization_id)
+        admins = [each for each in found if each.role is Role.ADMIN]
+        return frozenset(each.account_id for each in admins if each.before is None or not each.before.met)
+
     def _previewed(
         self, connection: Connection, account_id: str, role: Role, last: PastSignIn | None, now: _Rules, then: _Rules
     ) -> Previewed:
         if last is None:
             return Previewed(account_id=account_id, role=role)
         admission = self._admissions.of(connection, last.provider_id, last.tenant, last.signed_in_at)
+        if admission is not None:
+            admission = admission.in_the_eyes_of(now.organization_id)
         before = self._judge(connection, last, now, admission)
         after = before
         if then != now:
