@@ -1,7 +1,10 @@
 """Organisations in a running broker, made by the real services with the real sessions of people who signed in."""
 
+import email.message
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import insert
 
@@ -112,6 +115,25 @@ def organization(world: World, admin: SignedIn, name: str) -> Organization:
         organization_id = people.organizations.create(connection, person, name)
         people.last_sign_ins.record(connection, admin.session, now)
     return Organization(world=world, id=organization_id, admin=admin)
+
+
+def invited(own: Organization, address: str, folder: Path) -> tuple[str, str]:
+    """Invite somebody, and return the invitation's id and the path of the link in the mail, which is gone then."""
+    parts, admin = own.world.parts, own.fresh_admin()
+    with parts.database.begin() as connection:
+        made = parts.people.invitations.invite(connection, admin, address, f"{own.world.base}/invitations/")
+    assert parts.worker.run_once() == []
+    sent = {path: email.message_from_bytes(path.read_bytes()) for path in (folder / "mail").glob("*.eml")}
+    links = {path: _invitation_in(each) for path, each in sent.items() if each["To"] == address}
+    ((path, link),) = [(path, link) for path, link in links.items() if link is not None]
+    path.unlink()
+    return made.id, link
+
+
+def _invitation_in(mail: email.message.Message) -> str | None:
+    body = mail.get_payload(decode=True)
+    found = re.search(rb"/invitations/\S+", body) if isinstance(body, bytes) else None
+    return found[0].decode() if found is not None else None
 
 
 def operator(world: World) -> FreshOperator:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from broker.accounts.organizations.capabilities import Shell
 from broker.accounts.organizations.records import LastAdmin, NameTaken
 from broker.accounts.service import AccountClosed
 from broker.commands.context import Refusal, gathered, moment, table, utc_now, with_path
@@ -114,6 +115,70 @@ def enable(path: Path, organization_id: str) -> None:
                 "Make another organisation: vestibule orgs create"
             ) from None
     click.echo(f"{organization_id} is active.")
+
+
+@orgs.command("remove-admin")
+@click.argument("organization_id", metavar="ORGANISATION")
+@click.argument("account_id", metavar="ACCOUNT")
+@with_path
+def remove_admin(path: Path, organization_id: str, account_id: str) -> None:
+    """End the membership of an admin, at once. All admins are told.
+
+    For an admin whose account is in other hands, or who is lost, where the other admins cannot wait a day, or are
+    stopped each time. What this admin asked for does not take effect, and their invitations end.
+    """
+    with gathered(path) as (base, people):
+        try:
+            with base.database.begin() as connection:
+                people.rescue.remove_admin(connection, Shell(now=utc_now()), organization_id, account_id)
+        except LookupError:
+            raise Refusal(
+                f"{account_id} is no admin of {organization_id}. See: vestibule orgs show {organization_id}"
+            ) from None
+        except LastAdmin:
+            raise Refusal(
+                "An organisation needs an admin with an active account, and there would be none left. "
+                f"Make a member one first: vestibule orgs add-admin {organization_id} ACCOUNT"
+            ) from None
+    click.echo(f"{account_id} is no member of {organization_id} any more.")
+
+
+@orgs.command("add-admin")
+@click.argument("organization_id", metavar="ORGANISATION")
+@click.argument("account_id", metavar="ACCOUNT")
+@with_path
+def add_admin(path: Path, organization_id: str, account_id: str) -> None:
+    """Make a member an admin, at once. All admins are told.
+
+    For an organisation whose admins are all lost, or before the last one is removed. Make sure of who asks you.
+    """
+    with gathered(path) as (base, people):
+        try:
+            with base.database.begin() as connection:
+                people.rescue.add_admin(connection, Shell(now=utc_now()), organization_id, account_id)
+        except (LookupError, AccountClosed):
+            raise Refusal(
+                f"{account_id} is no member of {organization_id} with an active account. "
+                f"See: vestibule orgs show {organization_id}"
+            ) from None
+    click.echo(f"{account_id} is an admin of {organization_id}.")
+
+
+@orgs.command("reset-rule")
+@click.argument("organization_id", metavar="ORGANISATION")
+@with_path
+def reset_rule(path: Path, organization_id: str) -> None:
+    """Have the organisation's own rule ask for nothing more, at once. All admins are told.
+
+    For an organisation whose admins cannot meet its rule, and so cannot change it. The rules of its tenants stay.
+    """
+    with gathered(path) as (base, people):
+        try:
+            with base.database.begin() as connection:
+                people.rescue.reset_rule(connection, Shell(now=utc_now()), organization_id)
+        except LookupError:
+            raise _unknown(organization_id) from None
+    click.echo(f"The rule of {organization_id} asks for nothing more than what is asked of everybody here.")
 
 
 def _section(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -103,7 +103,19 @@ def resume(path: Path, mapping_id: str) -> None:
 def release(path: Path, mapping_id: str) -> None:
     """Take a tenant from its organisation, at once, with its rule, domains, attestations and exceptions."""
     _do(path, mapping_id, lambda people, connection, shell: people.mappings.release(connection, shell, mapping_id))
-    click.echo(f"{mapping_id} is released. The organisation cannot have the tenant again without an operator.")
+    click.echo(f"{mapping_id} is released. Nobody can have the tenant again without an operator.")
+
+
+@tenants.command("reset-rule")
+@click.argument("mapping_id", metavar="MAPPING")
+@with_path
+def reset_rule(path: Path, mapping_id: str) -> None:
+    """Set the rule of a tenant back to that of a new one, at once: for admins who cannot meet it, and so not change it.
+
+    Make sure who asks for it. The organisation's admins are told by mail.
+    """
+    _do(path, mapping_id, lambda people, connection, shell: people.rule_changes.reset(connection, shell, mapping_id))
+    click.echo(f"{mapping_id} has the rule of a new tenant. The organisation's own rule is as it was.")
 
 
 def _do(path: Path, mapping_id: str, verb: _Verb) -> None:

@@ -1,7 +1,9 @@
 """What is done in the background."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+
+from sqlalchemy import Connection
 
 from broker.accounts.end_access import END_ACCESS, EndAccess
 from broker.composition.foundation import Foundation
@@ -11,7 +13,7 @@ from broker.events.delivery import Deliveries
 from broker.events.handling import Handler
 from broker.events.mail import MAIL, MailHandler
 from broker.events.mailer import open_mailer
-from broker.events.worker import Worker
+from broker.events.worker import Chore, Worker
 from broker.oidc.logout.backchannel import BackchannelLogout
 from broker.signin.ending import BACKCHANNEL_LOGOUT
 
@@ -42,13 +44,12 @@ def worker(base: Foundation, people: People, registries: Registries) -> Worker:
         **people.rule_changes.appliers(),
     }
 
-    def expire(now: datetime) -> None:
-        with base.database.begin() as connection:
-            people.emails.expire(connection, now)
-            people.invitations.expire(connection, now)
-            people.exceptions.expire(connection, now)
-            people.attestations.remind(connection, now)
-            registries.refresh_tokens.expire(connection, now)
+    def of_its_own(verb: Callable[[Connection, datetime], object]) -> Chore:
+        def chore(now: datetime) -> None:
+            with base.database.begin() as connection:
+                verb(connection, now)
+
+        return chore
 
     return Worker(
         {
@@ -57,7 +58,11 @@ def worker(base: Foundation, people: People, registries: Registries) -> Worker:
             "rotation": base.rotation.rotate_due,
             "gone keys": base.rotation.destroy_gone,
             "audit": lambda _: base.audit.seal(),
-            "expiry": expire,
+            "expiry: emails": of_its_own(people.emails.expire),
+            "expiry: invitations": of_its_own(people.invitations.expire),
+            "expiry: exceptions": of_its_own(people.exceptions.expire),
+            "expiry: refresh tokens": of_its_own(registries.refresh_tokens.expire),
+            "reminders": of_its_own(people.attestations.remind),
         },
         base.clock,
     )

@@ -14,6 +14,7 @@ from broker.accounts.organizations.last_sign_ins import LastSignIns
 from broker.accounts.organizations.notices import Notices
 from broker.accounts.organizations.operators import Operators
 from broker.accounts.organizations.preview import Preview
+from broker.accounts.organizations.rescue import Rescue
 from broker.accounts.organizations.service import Organizations
 from broker.accounts.organizations.sign_ins import SignInsOfMembers
 from broker.accounts.organizations.suspension import Suspensions
@@ -57,6 +58,7 @@ class People:
     organizations: Organizations
     invitations: Invitations
     changes: Changes
+    rescue: Rescue
     preview: Preview
     last_sign_ins: LastSignIns
     sign_ins_of_members: SignInsOfMembers
@@ -83,10 +85,17 @@ def gather(base: Foundation) -> People:
     configured = ConfiguredTenants(settings.providers)
     admissions = Admissions(base.database, configured, tenanted)
     notices = Notices(accounts, outbox, settings.issuer)
-    changes = Changes(audit, notices)
     exceptions = Exceptions(cipher, audit, notices)
     belongings = Belongings(policy, admissions, exceptions)
     last_sign_ins = LastSignIns(cipher)
+    preview = Preview(
+        belongings=belongings,
+        admissions=admissions,
+        exceptions=exceptions,
+        last_sign_ins=last_sign_ins,
+        configured=configured,
+    )
+    changes = Changes(audit, notices, preview.shut_out)
     sign_ins_of_members = SignInsOfMembers(last_sign_ins, belongings, Suspensions(audit))
     operators = Operators(audit)
     providers = {
@@ -138,13 +147,8 @@ def gather(base: Foundation) -> People:
         organizations=Organizations(accounts, audit, changes),
         invitations=Invitations(accounts, cipher, base.index, audit, outbox),
         changes=changes,
-        preview=Preview(
-            belongings=belongings,
-            admissions=admissions,
-            exceptions=exceptions,
-            last_sign_ins=last_sign_ins,
-            configured=configured,
-        ),
+        rescue=Rescue(audit, changes, notices),
+        preview=preview,
         last_sign_ins=last_sign_ins,
         sign_ins_of_members=sign_ins_of_members,
         mappings=Mappings(
@@ -157,5 +161,5 @@ def gather(base: Foundation) -> People:
         ),
         attestations=Attestations(audit, changes, notices),
         exceptions=exceptions,
-        rule_changes=RuleChanges(changes, audit, belongings),
+        rule_changes=RuleChanges(changes=changes, audit=audit, notices=notices, belongings=belongings, preview=preview),
     )

@@ -18,6 +18,7 @@ from broker.accounts.organizations.capabilities import (
     Member,
     Operator,
     Person,
+    Stopper,
 )
 from broker.accounts.organizations.changes import Changes
 from broker.accounts.organizations.invitations import Invitations
@@ -85,6 +86,10 @@ class Call:
     def leaver(self, organization_id: str) -> Leaver:
         """Return a member with a fresh proof, suspended or not."""
         return self.management.authority.leaver(self.connection, self.token, organization_id, self.now)
+
+    def stopper(self, organization_id: str) -> Stopper:
+        """Return an admin of the organisation, suspended or not."""
+        return self.management.authority.stopper(self.connection, self.token, organization_id, self.now)
 
     def admin(self, organization_id: str) -> Admin:
         """Return an admin of the organisation."""

@@ -60,10 +60,10 @@ def leave(management: Management, organization_id: str) -> Response:
 
 
 def invitations(management: Management, organization_id: str) -> Response:
-    """GET .../invitations: those that nobody has used."""
+    """GET .../invitations: those that nobody has used, for admins whose membership is suspended as well."""
     with reading(management, paged=True) as call:
-        admin = call.admin(organization_id)
-        found = management.invitations.of_organization(call.connection, admin.organization_id)
+        stopper = call.stopper(organization_id)
+        found = management.invitations.of_organization(call.connection, stopper.organization_id)
         return shown.page(found, call.page, lambda each: each.id, shown.invitation)
 
 
@@ -101,9 +101,9 @@ def invite(management: Management, organization_id: str) -> Response:
 
 
 def withdraw_invitation(management: Management, organization_id: str, invitation_id: str) -> Response:
-    """DELETE .../invitations/<invitation_id>: its link leads nowhere any more. This takes no fresh proof."""
+    """DELETE .../invitations/<invitation_id>: its link is over. By a suspended admin, too, without a fresh proof."""
     with changing(management) as call:
-        admin = call.admin(organization_id)
+        stopper = call.stopper(organization_id)
         nothing(call.sent)
-        management.invitations.withdraw(call.connection, admin, invitation_id)
+        management.invitations.withdraw(call.connection, stopper, invitation_id)
     return shown.done()

@@ -12,7 +12,7 @@ from broker.management.shown import Shown
 from broker.oidc.api.context import answer
 from claims.decision import Purpose
 
-_NAME = "A name has 2 to 80 printable characters."
+_NAME = "A name has 2 to 80 printable characters, and no address in it: no @, :// or www."
 
 
 def organizations(management: Management) -> Response:
@@ -60,19 +60,19 @@ def rename_organization(management: Management, organization_id: str) -> Respons
 
 
 def changes(management: Management, organization_id: str) -> Response:
-    """GET .../changes: what waits for its day to be over."""
+    """GET .../changes: what waits for its day to be over, for admins whose membership is suspended as well."""
     with reading(management, paged=True) as call:
-        admin = call.admin(organization_id)
-        waiting = management.changes.waiting(call.connection, admin.organization_id)
+        stopper = call.stopper(organization_id)
+        waiting = management.changes.waiting(call.connection, stopper.organization_id)
         return shown.page(waiting, call.page, lambda each: each.id, shown.change)
 
 
 def stop_change(management: Management, organization_id: str, change_id: str) -> Response:
-    """DELETE .../changes/<change_id>: it does not happen. This takes no fresh proof."""
+    """DELETE .../changes/<change_id>: it does not happen. By a suspended admin, too, without a fresh proof."""
     with changing(management) as call:
-        admin = call.admin(organization_id)
+        stopper = call.stopper(organization_id)
         nothing(call.sent)
-        management.changes.stop(call.connection, admin, change_id)
+        management.changes.stop(call.connection, stopper, change_id)
     return shown.done()
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from broker.accounts.organizations.capabilities import Denial, Denied
-from broker.accounts.organizations.records import LastAdmin, NameTaken, TooMany
+from broker.accounts.organizations.records import LastAdmin, NameTaken, Share, TooMany, TooOften
 from broker.accounts.organizations.words import suspended_because
 from broker.accounts.service import AccountClosed
 from broker.management.asked import invalid, not_found
@@ -24,6 +24,12 @@ _CONFLICTS = {
     Conflicting.CONTESTED: "Another organisation has the tenant, or claims it since a moment ago.",
     Conflicting.OTHER_TENANT: "The proof is of another tenant.",
     Conflicting.GUEST: "The proof is a guest's, who speaks for no tenant.",
+}
+
+
+_TOO_OFTEN = {
+    Share.CHANGES: "You have asked for as many changes as an admin may in 24 hours.",
+    Share.EXCEPTIONS: "The organisation has asked for as many exceptions as it may in 24 hours, or waits for as many.",
 }
 
 
@@ -53,6 +59,8 @@ def problem_of(error: Exception, challenge: Challenge) -> Problem | None:
             return _conflict("name_taken", "Another organisation has this name, or one that reads the same.")
         case TooMany():
             return _conflict("too_many", "There are as many as there may be.")
+        case TooOften():
+            return _too_often(error.share)
         case LastAdmin():
             return _conflict("last_admin", "It would leave the organisation without an admin.")
         case BadInput():
@@ -113,6 +121,16 @@ def _denied(denied: Denied, challenge: Challenge) -> Problem:
 def _signed_out(challenge: Challenge) -> Problem:
     description = "The sign-in behind the access token does not hold any more."
     return of_token(BearerError("invalid_token", description, scheme=challenge.scheme))
+
+
+def _too_often(share: Share) -> Problem:
+    return Problem(
+        status=429,
+        code=share.value,
+        title="Too many for one day",
+        detail=_TOO_OFTEN[share],
+        headers={"Retry-After": "3600"},
+    )
 
 
 def _conflict(code: str, detail: str) -> Problem:

@@ -42,6 +42,8 @@ ALGORITHMS = "RS256", "PS256", "ES256", "EdDSA"
 SECRET_METHODS = frozenset({"client_secret_basic", "client_secret_post"})
 _ANY_ALGORITHM = '"RS256", "PS256", "ES256" or "EdDSA"'
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_BY_ACCOUNT = frozenset({"organizations.read", "organizations.manage", "operator"})
+"""The scopes of the management API, in which people are known by the id of their account."""
 MAX_KEYS = 20
 MAX_AGE = 31_536_000
 _RSA_BITS = 2048  # RFC 7518 section 3.3
@@ -175,6 +177,16 @@ class ClientMetadata(Section):
             raise ValueError('has "offline_access" without grant "refresh_token", or the other way round')
         if "introspection" in value and "client_credentials" not in grants:
             raise ValueError('has "introspection" without grant "client_credentials"')
+        return value
+
+    @field_validator("subject_type")
+    @classmethod
+    def _one_id_of_each_person(cls, value: str, info: ValidationInfo) -> str:
+        if value == "pairwise" and _BY_ACCOUNT & set(info.data.get("scopes") or ()):
+            raise ValueError(
+                'is "pairwise", and "organizations.read", "organizations.manage" and "operator" '
+                "open resources that name people by the id of their account"
+            )
         return value
 
     @field_validator("sector_identifier_uri")

@@ -139,7 +139,7 @@ class PolicySettings(Section):
     )
     account_state_lifetime: Seconds = 28_800
     evidence_lifetime: Seconds = 86_400
-    fresh: Seconds = 600
+    fresh: Annotated[int, Field(gt=0, le=600, description="a whole number of seconds from 1 to 600")] = 600
 
 
 class TokenSettings(Section):

@@ -122,6 +122,7 @@ class Attestations:
         if revoked.rowcount != 1 and not waited:
             raise NotFound(context)
         self._record(connection, "revoked", mapping, context, admin.account_id, admin.now)
+        self._changes.after_tightening(connection, admin.organization_id, admin.account_id, admin.now)
 
     def of_mapping(self, connection: Connection, mapping_id: str) -> list[Signed]:
         """Return what is attested of a tenant, by context; what is past its review too, which counts no more."""
@@ -141,6 +142,7 @@ class Attestations:
             .where(
                 attestations.c.review_by <= now + REMINDED_BEFORE,
                 attestations.c.reminded_at.is_(None),
+                attestations.c.revoked_at.is_(None),
                 attestations.c.mapping_id.in_(active),
             )
             .values(reminded_at=now)

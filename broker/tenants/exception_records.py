@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Label, Table, func, select
 
+from broker.accounts.organizations.operators import operators_among
 from broker.keys.cipher import FieldCipher
 from broker.tenants.errors import NotFound
 from broker.tenants.model import exception_approvals, exception_places, exceptions
 
 ONE_APPROVER = 20
-"""For how many people of an organisation, over all its exceptions, the word of one operator is enough."""
+"""For how many people the word of one operator is enough: of an organisation, over all its exceptions, and over all
+that the same account asked for, in any organisation."""
 
 
 class State(StrEnum):
@@ -29,7 +31,8 @@ class ExceptionRecord:
     """An exception as it was asked for and decided.
 
     ``tid`` none: it is for members by name. Otherwise it covers at most ``people`` accounts that come by that tenant.
-    ``places`` are the accounts it covers by now, ``approvals`` the operators who said yes, of ``approvals_needed``.
+    ``places`` are the accounts it covers by now, ``approvals`` the operators who said yes, of ``approvals_needed``;
+    until it is decided, only those who are operators still.
     """
 
     id: str
@@ -57,14 +60,18 @@ def reason_context(exception_id: str) -> str:
 
 
 def records(connection: Connection, cipher: FieldCipher, *conditions: ColumnElement[bool]) -> list[ExceptionRecord]:
-    """Return the exceptions of which these hold, the newest first. Three statements. Raises ``Undecryptable``."""
+    """Return the exceptions of which these hold, the newest first. Raises ``Undecryptable``."""
     rows = connection.execute(
-        select(exceptions, _COVERED).where(*conditions).order_by(exceptions.c.requested_at.desc(), exceptions.c.id)
+        select(exceptions, _of_others("organization_id"), _of_others("requested_by"))
+        .where(*conditions)
+        .order_by(exceptions.c.requested_at.desc(), exceptions.c.id)
     ).all()
     ids = [row.id for row in rows]
     approvals = _by_exception(
         connection, exception_approvals, exception_approvals.c.operator_id, exception_approvals.c.approved_at, ids
     )
+    said = frozenset(who for row in rows if row.state == State.REQUESTED for who in approvals[row.id])
+    counting = operators_among(connection, said) if said else frozenset()
     places = _by_exception(
         connection, exception_places, exception_places.c.account_id, exception_places.c.taken_at, ids
     )
@@ -83,8 +90,8 @@ def records(connection: Connection, cipher: FieldCipher, *conditions: ColumnElem
             ends_at=row.ends_at,
             state=State(row.state),
             decided_at=row.decided_at,
-            approvals=approvals[row.id],
-            approvals_needed=1 if row.people + (row.covered or 0) <= ONE_APPROVER else 2,
+            approvals=tuple(who for who in approvals[row.id] if row.state != State.REQUESTED or who in counting),
+            approvals_needed=_needed(row.people, row.covered_by_organization_id, row.covered_by_requested_by),
         )
         for row in rows
     ]
@@ -99,17 +106,27 @@ def record(connection: Connection, cipher: FieldCipher, exception_id: str) -> Ex
 
 
 _OTHERS = exceptions.alias()
-_COVERED = (
-    # So that nobody asks for one big exception as several small ones.
-    select(func.sum(_OTHERS.c.people))
-    .where(
-        _OTHERS.c.organization_id == exceptions.c.organization_id,
-        _OTHERS.c.state == State.APPROVED,
-        _OTHERS.c.id != exceptions.c.id,
+
+
+def _of_others(shared: str) -> Label[int]:
+    """Return how many people the other exceptions cover that have this in common.
+
+    So that nobody asks for one big exception as several small ones.
+    """
+    return (
+        select(func.coalesce(func.sum(_OTHERS.c.people), 0))
+        .where(
+            _OTHERS.c[shared] == exceptions.c[shared],
+            _OTHERS.c.state == State.APPROVED,
+            _OTHERS.c.id != exceptions.c.id,
+        )
+        .scalar_subquery()
+        .label(f"covered_by_{shared}")
     )
-    .scalar_subquery()
-    .label("covered")
-)
+
+
+def _needed(people: int, *covered: int) -> int:
+    return 1 if people + max(covered) <= ONE_APPROVER else 2
 
 
 def _by_exception(

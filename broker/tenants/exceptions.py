@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Label, Select, and_, exists, f
 
 from broker.accounts.organizations.capabilities import FreshAdmin, FreshOperator, Shell
 from broker.accounts.organizations.notices import Notices
+from broker.accounts.organizations.records import Share, TooOften
 from broker.accounts.organizations.service import active_ids
 from broker.audit.service import Audit
 from broker.keys.cipher import FieldCipher
@@ -22,9 +23,12 @@ from broker.tenants.model import exception_approvals, exception_places, exceptio
 from broker.tenants.parties import hold_for, members_among, organizations_of, require_impartial
 from claims.clock import require_utc
 from claims.decision import Exemption
+from providers.microsoft.guids import is_guid
 
 LONGEST = timedelta(days=90)
 MOST_PEOPLE = 10_000
+MOST_ASKED = 10
+"""How many exceptions an organisation can ask for in a day, or have undecided."""
 
 _REASON_LIMIT = 2000  # characters
 _LINE_BREAK = re.compile(r"\r\n?")
@@ -67,10 +71,11 @@ class Exceptions:
     ) -> ExceptionRecord:
         """Ask for an exception for whoever comes by a tenant of the organisation, or for the members named.
 
-        ``people``, the most it may cover, is for a tenant; members are counted. Raises :class:`BadInput`, and
-        ``ValueError`` unless ``ends_at`` is aware UTC.
+        ``people``, the most it may cover, is for a tenant; members are counted. Raises :class:`BadInput`,
+        ``TooOften``, and ``ValueError`` unless ``ends_at`` is aware UTC.
         """
         hold_for(connection, admin, admin.organization_id)
+        _require_share(connection, admin)
         named = frozenset(members)
         self._check_scope(connection, admin.organization_id, tid, named)
         count = len(named) if tid is None else people
@@ -105,7 +110,13 @@ class Exceptions:
         Raises :class:`NotFound`, :class:`Conflict`, and ``Denied`` for an operator who is on both sides.
         """
         asked = self._held(connection, operator, exception_id, State.REQUESTED)
-        require_impartial(connection, operator, asked.organization_id, requested_by=asked.requested_by)
+        require_impartial(
+            connection,
+            operator,
+            asked.organization_id,
+            requested_by=asked.requested_by,
+            requested_at=asked.requested_at,
+        )
         if asked.ends_at <= operator.now:
             raise Conflict(Conflicting.OVER)
         if operator.account_id in asked.approvals:
@@ -115,7 +126,8 @@ class Exceptions:
                 exception_id=exception_id, operator_id=operator.account_id, approved_at=operator.now
             )
         )
-        if len(asked.approvals) + 1 < asked.approvals_needed:
+        given = record(connection, self._cipher, exception_id)
+        if len(given.approvals) < given.approvals_needed:
             return self._done(connection, "supported", exception_id, operator.now, operator.account_id)
         self._set(connection, exception_id, State.APPROVED, operator.now)
         return self._done(connection, "approved", exception_id, operator.now, operator.account_id)
@@ -199,9 +211,12 @@ class Exceptions:
     ) -> None:
         if (tid is None) == (not named):
             raise BadInput("scope", "one_of", "An exception is for a tenant, or for members by name. Choose one.")
-        if tid is not None and not connection.execute(select(_serves(organization_id, tid))).scalar_one():
+        # What is no id is not looked up: a database may not even take it.
+        if tid is not None and not (
+            is_guid(tid) and connection.execute(select(_serves(organization_id, tid))).scalar_one()
+        ):
             raise BadInput("tid", "unknown", "That is not an active tenant of this organisation.")
-        if members_among(connection, organization_id, named) != named:
+        if not all(map(is_guid, named)) or members_among(connection, organization_id, named) != named:
             raise BadInput("members", "unknown", "Only members of this organisation can be named.")
 
     def _held(
@@ -239,6 +254,20 @@ class Exceptions:
         if verb in _TOLD:
             self._notices.tell_admins(connection, found.organization_id, *_TOLD[verb], now)
         return found
+
+
+def _require_share(connection: Connection, admin: FreshAdmin) -> None:
+    of_today = exceptions.c.requested_at > admin.now - timedelta(days=1)
+    asked = (
+        select(func.count())
+        .select_from(exceptions)
+        .where(
+            exceptions.c.organization_id == admin.organization_id,
+            or_(exceptions.c.state == State.REQUESTED, of_today),
+        )
+    )
+    if connection.execute(asked).scalar_one() >= MOST_ASKED:
+        raise TooOften(Share.EXCEPTIONS)
 
 
 def _reason(raw: str) -> str:

@@ -1,5 +1,6 @@
 """Mappings as they stand: their states, how one follows from another, and who else claims the tenant."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -7,12 +8,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
 
+from broker.accounts.organizations.capabilities import FreshOperator
 from broker.accounts.organizations.changes import Change
 from broker.tenants.errors import Conflict, Conflicting, NotFound
 from broker.tenants.model import mappings
-from broker.tenants.parties import own_rule
+from broker.tenants.parties import own_rule, require_impartial
 from broker.tenants.rules import Rule, load
 
 
@@ -41,7 +43,7 @@ class Verb(StrEnum):
 
 
 class Side(StrEnum):
-    """Who suspended a mapping or took it away. What operators did only operators undo."""
+    """Who suspended a mapping, refused it or took it away. What operators did only operators undo."""
 
     ADMIN = "admin"
     OPERATOR = "operator"
@@ -124,6 +126,18 @@ def rivals_of(connection: Connection, mapping: Mapping) -> list[Mapping]:
     )
 
 
+def require_on_no_side(connection: Connection, operator: FreshOperator, sides: Iterable[Mapping]) -> None:
+    """Raise ``Denied`` for an operator who asked for one of these, or belongs to an organisation that did."""
+    for each in sides:
+        require_impartial(
+            connection,
+            operator,
+            each.organization_id,
+            requested_by=each.requested_by,
+            requested_at=each.requested_at,
+        )
+
+
 def find(connection: Connection, mapping_id: str) -> Mapping:
     """Return a mapping of any organisation. Raises :class:`NotFound`."""
     found = read(connection, mappings.c.id == mapping_id)
@@ -140,10 +154,19 @@ def had_one(connection: Connection, organization_id: str) -> bool:
 
 
 def taken_away(connection: Connection, mapping: Mapping) -> bool:
-    """Return whether an operator has refused this tenant to this organisation before, or taken it away."""
-    by_operator = and_(mappings.c.state == State.RELEASED, mappings.c.suspended_by == Side.OPERATOR)
-    same = (mappings.c.organization_id == mapping.organization_id, mappings.c.tid == mapping.tid)
-    return bool(read(connection, *same, or_(mappings.c.state == State.REFUSED, by_operator)))
+    """Return whether an operator has refused this tenant before, or taken it away, whosever it was.
+
+    Who was refused comes again as another organisation. Until an operator approves the tenant for somebody.
+    """
+    return bool(read(connection, mappings.c.tid == mapping.tid, *_BY_OPERATOR))
+
+
+def give_back(connection: Connection, tid: str) -> None:
+    """Have what operators refused, or took away, of a tenant stand in nobody's way any more."""
+    connection.execute(update(mappings).where(mappings.c.tid == tid, *_BY_OPERATOR).values(suspended_by=None))
+
+
+_BY_OPERATOR = (mappings.c.state.in_((State.RELEASED, State.REFUSED)), mappings.c.suspended_by == Side.OPERATOR)
 
 
 def is_in_rule(connection: Connection, mapping: Mapping) -> bool:

@@ -1,5 +1,6 @@
 """What happens to a mapping, step by step: each is written down, in the audit too, and its admins are told."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, update
@@ -10,8 +11,9 @@ from broker.accounts.organizations.notices import Notices
 from broker.audit.service import Audit
 from broker.tenants.errors import Contested
 from broker.tenants.exceptions import Exceptions
-from broker.tenants.mapping_records import Mapping, Side, State, Verb, find, is_about
+from broker.tenants.mapping_records import Mapping, Side, State, Verb, find, is_about, is_in_rule
 from broker.tenants.model import attestations, mappings, tenant_domains
+from broker.tenants.parties import own_rule, set_own_rule
 from broker.tenants.rules import OF_A_NEW_TENANT, dump
 
 _TOLD = {
@@ -20,6 +22,9 @@ _TOLD = {
     State.SUSPENDED: ("A tenant is suspended", "Nobody of a tenant of your organisation can sign in at the moment."),
     State.RELEASED: ("A tenant was given up", "A tenant does not belong to your organisation any more."),
 }
+_NOT_REQUIRED = """ The organisation's rule required it, and does so no more.
+
+Look at your organisation's rules: if it was the only tenant they required, they require none now."""
 
 
 class Steps:
@@ -52,7 +57,8 @@ class Steps:
 
     def refuse(self, connection: Connection, mapping: Mapping, account_id: str, now: datetime) -> Mapping:
         """Turn the claim down."""
-        refused = self._move(connection, Verb.REFUSED, mapping, account_id, now, decided_at=now)
+        values = {"decided_at": now, "suspended_by": Side.OPERATOR}
+        refused = self._move(connection, Verb.REFUSED, mapping, account_id, now, **values)
         self._end_changes(connection, refused, account_id, now, *ChangeKind)
         self._tell(connection, refused, now)
         return refused
@@ -63,6 +69,7 @@ class Steps:
         """Admit nobody of the tenant until it is resumed."""
         suspended = self._move(connection, Verb.SUSPENDED, mapping, account_id, now, suspended_by=side)
         self._end_changes(connection, suspended, account_id, now, ChangeKind.RESUME)
+        self._changes.after_tightening(connection, mapping.organization_id, account_id, now)
         self._tell(connection, suspended, now)
         return suspended
 
@@ -76,17 +83,33 @@ class Steps:
     def release(
         self, connection: Connection, mapping: Mapping, side: Side, account_id: str | None, now: datetime
     ) -> Mapping:
-        """Give the tenant up, with all that was said of it: a new mapping begins from nothing."""
+        """Give the tenant up, with all that was said of it: a new mapping begins from nothing.
+
+        An admin's cannot be one that the organisation's own rule requires; an operator's takes it out of the rule.
+        """
+        required = side is Side.OPERATOR and is_in_rule(connection, mapping)
         self._exceptions.end_of_tenant(connection, mapping.organization_id, mapping.tid, now)
         for table in (attestations, tenant_domains):
             connection.execute(delete(table).where(table.c.mapping_id == mapping.id))
-        # What an operator has taken away, the organisation cannot have again without one.
+        # What an operator has taken away, nobody can have again without one.
         taken_by = side if side is Side.OPERATOR else mapping.suspended_by
         values = {"rule": dump(OF_A_NEW_TENANT), "suspended_by": taken_by}
         released = self._move(connection, Verb.RELEASED, mapping, account_id, now, **values)
         self._end_changes(connection, released, account_id, now, *ChangeKind)
-        self._tell(connection, released, now)
+        if required:
+            self._take_out_of_rule(connection, released, account_id, now)
+        self._tell(connection, released, now, _NOT_REQUIRED if required else "")
         return released
+
+    def _take_out_of_rule(
+        self, connection: Connection, mapping: Mapping, account_id: str | None, now: datetime
+    ) -> None:
+        """Have the organisation's rule not require the tenant, or its admins could never meet it, nor change it."""
+        rule = own_rule(connection, mapping.organization_id)
+        left = (rule.tenants or frozenset()) - {mapping.tid}
+        set_own_rule(connection, mapping.organization_id, replace(rule, tenants=left or None))
+        detail = {"organization": mapping.organization_id, "field": "tenants", "tenant": mapping.tid}
+        self._audit.record(connection, action="rule.changed", account_id=account_id, detail=detail, now=now)
 
     def record(
         self, connection: Connection, verb: str, mapping: Mapping, account_id: str | None, now: datetime, **more: int
@@ -131,7 +154,7 @@ class Steps:
                     connection, mapping.organization_id, change.kind, change.target, by=account_id, now=now
                 )
 
-    def _tell(self, connection: Connection, mapping: Mapping, now: datetime) -> None:
+    def _tell(self, connection: Connection, mapping: Mapping, now: datetime, more: str = "") -> None:
         subject, text = _TOLD[mapping.state]
-        about = f'{text}\n\nThe tenant: "{mapping.name}", {mapping.tid}'
+        about = f'{text}{more}\n\nThe tenant: "{mapping.name}", {mapping.tid}'
         self._notices.tell_admins(connection, mapping.organization_id, subject, about, now)

@@ -28,16 +28,18 @@ from broker.tenants.mapping_records import (
     State,
     Verb,
     find,
+    give_back,
     had_one,
     is_in_rule,
     lock_of,
     read,
+    require_on_no_side,
     rivals_of,
     taken_away,
 )
 from broker.tenants.mapping_steps import Steps
 from broker.tenants.model import mappings
-from broker.tenants.parties import hold_for, require_impartial
+from broker.tenants.parties import hold_for
 from broker.tenants.rules import OF_A_NEW_TENANT, dump
 from claims.profile import Profile
 from providers.catalog import CONSUMERS
@@ -174,14 +176,15 @@ class Mappings:
             hold(connection, organization_id)
         exclusive(connection, lock_of(seen.tid))
         mapping = find(connection, mapping_id)
-        for each in (mapping, *rivals):
-            require_impartial(connection, operator, each.organization_id, requested_by=each.requested_by)
+        require_on_no_side(connection, operator, (mapping, *rivals))
         mapping.after(Verb.APPROVED)
         if self._road(connection, mapping) is Road.WAITS:
             # It needs no operator, and its admins have a day to stop it.
             raise Conflict(Conflicting.STATE)
         if rivals_of(connection, mapping) != rivals:
             raise Contested
+        # Before the rivals: what is taken from them now is for an operator to give again.
+        give_back(connection, mapping.tid)
         for each in rivals:
             self._steps.release(connection, each, Side.OPERATOR, operator.account_id, operator.now)
         return self._steps.activate(connection, Verb.APPROVED, mapping, operator.account_id, operator.now)
@@ -192,8 +195,7 @@ class Mappings:
         Raises :class:`NotFound`, :class:`Conflict`, and ``Denied`` for an operator who is on a side against it.
         """
         mapping = self._held(connection, operator, mapping_id)
-        for each in rivals_of(connection, mapping):
-            require_impartial(connection, operator, each.organization_id, requested_by=each.requested_by)
+        require_on_no_side(connection, operator, rivals_of(connection, mapping))
         return self._steps.refuse(connection, mapping, operator.account_id, operator.now)
 
     def to_decide(self, connection: Connection) -> list[Claims]:
@@ -207,10 +209,15 @@ class Mappings:
     def suspend(self, connection: Connection, acting: FreshAdmin | FreshOperator | Shell, mapping_id: str) -> Mapping:
         """Admit nobody of the tenant until it is resumed. An operator may make an admin's suspension their own.
 
-        Raises :class:`NotFound` and :class:`Conflict`.
+        Raises :class:`NotFound`, :class:`Conflict`, also where the organisation's own rule requires the tenant and an
+        admin acts, and ``Denied`` for an operator who is on a side.
         """
         mapping = self._held(connection, acting, mapping_id)
         side = _side(acting)
+        if isinstance(acting, FreshAdmin) and is_in_rule(connection, mapping):
+            raise Conflict(Conflicting.IN_RULE)
+        if isinstance(acting, FreshOperator):
+            require_on_no_side(connection, acting, (mapping, *rivals_of(connection, mapping)))
         if mapping.state is State.SUSPENDED and (side is Side.ADMIN or mapping.suspended_by is Side.OPERATOR):
             raise Conflict(Conflicting.STATE)
         return self._steps.suspend(connection, mapping, side, acting.account_id, acting.now)
@@ -220,7 +227,7 @@ class Mappings:
     ) -> Change | None:
         """Admit the people of the tenant again: an operator at once, an admin by the change returned.
 
-        Raises :class:`NotFound`, :class:`Conflict`, and ``Denied`` for an operator who is on both sides.
+        Raises :class:`NotFound`, :class:`Conflict`, and ``Denied`` for an operator who is on a side.
         """
         mapping = self._held(connection, acting, mapping_id)
         mapping.after(Verb.RESUMED)
@@ -228,7 +235,7 @@ class Mappings:
             _require_not_of_operators(mapping)
             return self._changes.propose(connection, acting, ChangeKind.RESUME, mapping_id)
         if isinstance(acting, FreshOperator):
-            require_impartial(connection, acting, mapping.organization_id, requested_by=mapping.requested_by)
+            require_on_no_side(connection, acting, (mapping, *rivals_of(connection, mapping)))
         self._steps.resume(connection, mapping, acting.account_id, acting.now)
         return None
 
@@ -243,7 +250,7 @@ class Mappings:
     ) -> Change | None:
         """Give the tenant up: at once what was not active yet, and by an operator; otherwise by the change returned.
 
-        Raises :class:`NotFound`, :class:`Conflict`, and ``Denied`` for an operator who is on both sides.
+        Raises :class:`NotFound`, :class:`Conflict`, and ``Denied`` for an operator who is on a side.
         """
         mapping = self._held(connection, acting, mapping_id)
         mapping.after(Verb.RELEASED)
@@ -253,7 +260,7 @@ class Mappings:
                 raise Conflict(Conflicting.IN_RULE)
             return self._changes.propose(connection, acting, ChangeKind.RELEASE, mapping_id)
         if isinstance(acting, FreshOperator):
-            require_impartial(connection, acting, mapping.organization_id, requested_by=mapping.requested_by)
+            require_on_no_side(connection, acting, (mapping, *rivals_of(connection, mapping)))
         self._steps.release(connection, mapping, _side(acting), acting.account_id, acting.now)
         return None
 

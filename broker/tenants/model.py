@@ -16,7 +16,7 @@ mappings = Table(
     Column("tid", String, nullable=False, index=True),
     Column("name", String, nullable=False),  # for people to read
     Column("state", String, nullable=False),  # requested, proven, active, suspended, released, refused
-    Column("suspended_by", String),  # admin, operator: who may lift it again
+    Column("suspended_by", String),  # admin, operator: who may lift it again; of what is over, too
     Column("rule", Text, nullable=False),  # JSON: broker.tenants.rules
     Column("requested_by", String, nullable=False),  # an account id
     Column("requested_at", UtcDateTime, nullable=False),

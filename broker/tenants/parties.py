@@ -1,11 +1,12 @@
 """Those that the verbs of tenants are about: organisations, their members, and who may decide for whom."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import Connection, Select, select, update
 
 from broker.accounts.organizations.capabilities import Denial, Denied, FreshAdmin, FreshOperator, Shell
-from broker.accounts.organizations.model import memberships, organizations
+from broker.accounts.organizations.model import former_memberships, memberships, organizations
 from broker.accounts.organizations.names import name_key
 from broker.accounts.organizations.people import hold, hold_as_admin
 from broker.tenants.rules import Rule, dump, load
@@ -42,11 +43,22 @@ def set_own_rule(connection: Connection, organization_id: str, rule: Rule) -> No
 
 
 def require_impartial(
-    connection: Connection, operator: FreshOperator, organization_id: str, *, requested_by: str
+    connection: Connection, operator: FreshOperator, organization_id: str, *, requested_by: str, requested_at: datetime
 ) -> None:
-    """Raise ``Denied`` for an operator who asked for it, or is a member of the organisation it is for."""
-    own = requested_by == operator.account_id
-    if own or members_among(connection, organization_id, [operator.account_id]):
+    """Raise ``Denied`` for an operator who asked for it, or is a member of the organisation it is for.
+
+    Or was one when it was asked for, or since: who leaves for a moment is not impartial by that.
+    """
+    former = select(former_memberships.c.account_id).where(
+        former_memberships.c.organization_id == organization_id,
+        former_memberships.c.account_id == operator.account_id,
+        former_memberships.c.left_at >= requested_at,
+    )
+    if (
+        requested_by == operator.account_id
+        or members_among(connection, organization_id, [operator.account_id])
+        or connection.execute(former).one_or_none() is not None
+    ):
         raise Denied(Denial.OWN_REQUEST)
 
 

@@ -28,4 +28,5 @@ def init_web(app: Flask, *, issuer: str) -> None:
     headers.init(app, secure=cookies.secure)
     pages.init(app)
     csrf.init(app, cookies)
+    text.init_forms(app)
     errors.init(app)

@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, abort, request
+from flask import Flask, abort, g, request
 
 
 def is_text(encoded: bytes) -> bool:
@@ -15,12 +15,27 @@ def is_text(encoded: bytes) -> bool:
 
 
 def init(app: Flask) -> None:
-    """Refuse every request whose query or path cannot be read: what is replaced is not what was sent."""
+    """Refuse every request whose query or path cannot be read: what is replaced is not what was sent.
+
+    Nobody types a NUL, and PostgreSQL takes none in a text: there is none in our addresses, queries and forms.
+    """
 
     @app.before_request
     def refuse_unreadable() -> None:
-        if not is_text(request.query_string):
+        if not is_text(request.query_string) or b"\0" in unquote_to_bytes(request.query_string):
             abort(400)
-        # No address of ours has a NUL in it, and PostgreSQL takes none in a text.
         if "\0" in request.path:
             abort(404)
+
+
+def init_forms(app: Flask) -> None:
+    """Refuse the forms of our pages that have a NUL in them. To be called after ``csrf.init``.
+
+    What programs send is for their endpoints to judge.
+    """
+
+    @app.before_request
+    def refuse_nul() -> None:
+        # Set by Flask-WTF on what came from a page of ours.
+        if g.get("csrf_valid", False) and any("\0" in name + "".join(said) for name, said in request.form.lists()):
+            abort(400)

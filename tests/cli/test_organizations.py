@@ -16,6 +16,8 @@ from broker.settings import load
 from broker.settings.fresh import fresh_keys
 from broker.tenants.errors import Conflict
 from broker.tenants.mapping_records import find
+from broker.tenants.parties import set_own_rule
+from broker.tenants.rules import OF_A_NEW_TENANT, Rule
 from claims.evidence import Authentication
 from claims.profile import Profile
 from providers.microsoft.roles import GLOBAL_ADMINISTRATOR
@@ -83,6 +85,8 @@ class House:
 
     def operator(self) -> FreshOperator:
         person = self.person(f"operator-{uuid4()}")
+        with self.base.database.begin() as connection:
+            self.people.operators.add(connection, person.account_id, utc_now())
         return FreshOperator(account_id=person.account_id, proven=person, now=utc_now(), fresh=True)
 
     def state(self, mapping_id: str) -> str:
@@ -219,7 +223,40 @@ def test_an_organisation_whose_admins_are_gone_stays_off(ready: Run, house: Hous
     assert "needs one" in done.output
 
 
-@pytest.mark.parametrize("verb", ["show", "disable", "enable"])
+def test_an_admin_is_added_and_the_hostile_one_removed(ready: Run, house: House, config: Path) -> None:
+    organization_id = (admin := house.admin(ready, "ada", "Contoso")).organization_id
+    bob = house.person("bob")
+    for verb, who, told in (
+        ("remove-admin", admin.account_id, "vestibule orgs add-admin"),
+        ("remove-admin", bob.account_id, "is no admin of"),
+        ("add-admin", bob.account_id, "is no member of"),
+    ):
+        done = ready("orgs", verb, organization_id, who)
+        assert done.exit_code == 2
+        assert told in done.output
+    values = f"'{organization_id}', '{bob.account_id}', 'member', '2026-01-01 00:00:00.000000'"
+    execute(config, f"INSERT INTO memberships (organization_id, account_id, role, joined_at) VALUES ({values})")
+    assert ready("orgs", "add-admin", organization_id, bob.account_id).exit_code == 0
+    assert re.search(rf"{bob.account_id} +admin", ready("orgs", "show", organization_id).output)
+    assert ready("orgs", "remove-admin", organization_id, admin.account_id).exit_code == 0
+    detail = {"organization": organization_id, "member": admin.account_id}
+    assert last_entry(config) == ("membership.removed", None, detail)
+    assert admin.account_id not in ready("orgs", "show", organization_id).output
+
+
+def test_the_rule_of_an_organisation_that_its_admins_cannot_meet_is_reset(
+    ready: Run, house: House, config: Path
+) -> None:
+    organization_id = house.admin(ready, "ada", "Contoso").organization_id
+    with house.base.database.begin() as connection:
+        set_own_rule(connection, organization_id, Rule(guests=False))
+    assert "'guests': False" in ready("orgs", "show", organization_id).output
+    assert ready("orgs", "reset-rule", organization_id).exit_code == 0
+    assert last_entry(config) == ("rule.changed", None, {"organization": organization_id, "field": "guests"})
+    assert "guests" not in ready("orgs", "show", organization_id).output
+
+
+@pytest.mark.parametrize("verb", ["show", "disable", "enable", "reset-rule"])
 def test_an_organisation_that_is_none_is_told(ready: Run, house: House, verb: str) -> None:
     done = ready("orgs", verb, NOBODY)
     assert done.exit_code == 2
@@ -285,7 +322,29 @@ def test_a_mapping_is_shown_with_all_that_was_said_of_it(ready: Run, house: Hous
     assert admin.account_id in shown
 
 
-@pytest.mark.parametrize("verb", ["show", "suspend", "resume", "release"])
+def test_the_rule_of_a_tenant_that_its_admins_cannot_meet_is_reset_and_they_are_told(
+    ready: Run, house: House, config: Path
+) -> None:
+    admin = house.admin(ready, "ada", "Contoso")
+    mapping_id = house.mapped(admin)
+    strict = Rule(max_age=timedelta(hours=1))
+    with house.base.database.begin() as connection:
+        house.people.rule_changes.save(connection, admin, strict, mapping_id=mapping_id)
+    told = mails(config)
+    done = ready("tenants", "reset-rule", mapping_id)
+    assert done.exit_code == 0, done.output
+    assert mails(config) == told + 1
+    detail = {"organization": admin.organization_id, "tenant": TID, "field": "max_age"}
+    assert last_entry(config) == ("rule.changed", None, detail)
+    with house.base.database.read() as connection:
+        assert find(connection, mapping_id).rule == OF_A_NEW_TENANT
+    assert ready("tenants", "release", mapping_id).exit_code == 0
+    again = ready("tenants", "reset-rule", mapping_id)
+    assert again.exit_code == 2
+    assert f"vestibule tenants show {mapping_id}" in again.output
+
+
+@pytest.mark.parametrize("verb", ["show", "suspend", "resume", "release", "reset-rule"])
 def test_a_mapping_that_is_none_is_told(ready: Run, house: House, verb: str) -> None:
     done = ready("tenants", verb, NOBODY)
     assert done.exit_code == 2

@@ -6,14 +6,20 @@ from datetime import timedelta
 from secrets import token_hex
 
 import requests
+from sqlalchemy import delete, insert, update
 
 from broker.accounts.organizations.capabilities import Role
+from broker.accounts.organizations.changes import MOST_IN_A_DAY
+from broker.accounts.organizations.model import changes
+from broker.tenants.exceptions import MOST_ASKED
+from broker.tenants.model import exceptions
 from broker.tenants.rules import NOTHING_MORE, as_json
 from providers.microsoft.roles import SPEAKING_ROLES
 from providers.standins import FABRIKAM, NORTHWIND
 from tests.management.estate import LESS, Estate, access_token
 from tests.organizations import Organization, organization
 
+Ask = Callable[[], requests.Response]
 ADMIN = "suspended"  # of this organisation, which takes them
 ORG, TENANT = "/api/organizations/{organization_id}", "/api/organizations/{organization_id}/tenants/{mapping_id}"
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -96,6 +102,31 @@ class Lab:
 
     def decide(self, what: str, which: str, verb: str) -> requests.Response:
         return self.call("POST", f"/api/operator/{what}/{which}/{verb}", None, "operator")
+
+    def begin(self) -> None:
+        """Have nothing count as asked for lately, and nothing wait: the share of a day is for each test by itself."""
+        with self.estate.world.parts.database.begin() as connection:
+            for table in (changes, exceptions):
+                values = {"state": "ended", "requested_at": self.estate.world.clock() - timedelta(days=2)}
+                own = table.c.organization_id == self.organization.id
+                connection.execute(update(table).where(own).values(**values))
+
+    def use_up(self) -> None:
+        """Have the organisation have asked for as much as it may in a day."""
+        now = self.estate.world.clock()
+        asked = {"organization_id": self.organization.id, "requested_by": NOBODY, "requested_at": now, "state": "ended"}
+        mine = {"requested_by": self.account(ADMIN), "target": NOBODY}
+        change = {**asked, **mine, "kind": "rule", "payload": "{}", "effective_at": now}
+        exception = {**asked, "people": 1, "reason_sealed": b"", "ends_at": now}
+        with self.estate.world.parts.database.begin() as connection:
+            for table, values, most in ((changes, change, MOST_IN_A_DAY), (exceptions, exception, MOST_ASKED)):
+                connection.execute(insert(table), [{**values, "id": token_hex(8)} for _ in range(most)])
+
+    def forget(self) -> None:
+        """Take back :meth:`use_up`."""
+        with self.estate.world.parts.database.begin() as connection:
+            connection.execute(delete(changes).where(changes.c.target == NOBODY))
+            connection.execute(delete(exceptions).where(exceptions.c.requested_by == NOBODY))
 
 
 def lab(estate: Estate) -> Lab:
@@ -272,6 +303,54 @@ def _previewed(template: str, which: Callable[[Lab], str] | None = None) -> "Ans
     return answers
 
 
+def _too_often(answers: "Answers", ask: Callable[[Lab], Ask]) -> "Answers":
+    """Return, before the others, the answer to one request too many. ``ask`` makes ready for it."""
+
+    def with_it(lab: Lab) -> list[requests.Response]:
+        lab.begin()
+        asked = ask(lab)
+        lab.begin()
+        lab.use_up()
+        refused = asked()
+        lab.forget()
+        return [refused, *answers(lab)]
+
+    return with_it
+
+
+def _loosened(template: str, which: Callable[[Lab], str] | None = None) -> Callable[[Lab], Ask]:
+    def ask(lab: Lab) -> Ask:
+        path = lab.path(template, mapping_id=which(lab) if which is not None else NOBODY)
+        lab.call("PUT", path, STRICT)
+        return lambda: lab.call("PUT", path, UNRULED)
+
+    return ask
+
+
+def _role_once_more(lab: Lab) -> Ask:
+    path = lab.path(f"{ORG}/members/{{account_id}}", account_id=lab.joined("member"))
+    return lambda: lab.call("PATCH", path, {"role": "admin"})
+
+
+def _removal_once_more(lab: Lab) -> Ask:
+    path = lab.path(f"{ORG}/members/{{account_id}}", account_id=lab.joined("admin", Role.ADMIN))
+    return lambda: lab.call("DELETE", path)
+
+
+def _resumption_once_more(lab: Lab) -> Ask:
+    mapping_id = lab.active()
+    lab.call("POST", lab.path(f"{TENANT}/suspend", mapping_id=mapping_id))
+    return lambda: lab.call("POST", lab.path(f"{TENANT}/resume", mapping_id=mapping_id))
+
+
+def _at_active(method: str, template: str, body: object = None) -> Callable[[Lab], Ask]:
+    def ask(lab: Lab) -> Ask:
+        path = lab.path(template, mapping_id=lab.active())
+        return lambda: lab.call(method, path, body)
+
+    return ask
+
+
 Answers = Callable[[Lab], list[requests.Response]]
 ANSWERS: Mapping[str, Answers] = {
     "GET /api/organizations": _listed("/api/organizations", Lab.active),
@@ -283,8 +362,8 @@ ANSWERS: Mapping[str, Answers] = {
         lab.call("DELETE", lab.path(f"{ORG}/changes/{{change_id}}", change_id=lab.change()))
     ],
     f"GET {ORG}/members": _listed(f"{ORG}/members", lambda lab: lab.joined("member")),
-    f"PATCH {ORG}/members/{{account_id}}": _role_changed,
-    f"DELETE {ORG}/members/{{account_id}}": _removed,
+    f"PATCH {ORG}/members/{{account_id}}": _too_often(_role_changed, _role_once_more),
+    f"DELETE {ORG}/members/{{account_id}}": _too_often(_removed, _removal_once_more),
     f"POST {ORG}/leave": _left,
     f"GET {ORG}/invitations": _listed(f"{ORG}/invitations", Lab.invitation),
     f"POST {ORG}/invitations": _invited,
@@ -295,23 +374,28 @@ ANSWERS: Mapping[str, Answers] = {
         lab.call("DELETE", lab.path(f"{ORG}/invitations/{{invitation_id}}", invitation_id=lab.invitation()))
     ],
     f"GET {ORG}/rule": _listed(f"{ORG}/rule", Lab.active),
-    f"PUT {ORG}/rule": _rule_saved(f"{ORG}/rule"),
+    f"PUT {ORG}/rule": _too_often(_rule_saved(f"{ORG}/rule"), _loosened(f"{ORG}/rule")),
     f"POST {ORG}/rule/preview": _previewed(f"{ORG}/rule/preview"),
     f"GET {ORG}/tenants": _listed(f"{ORG}/tenants", Lab.active),
     f"POST {ORG}/tenants": _wanted,
     f"GET {TENANT}": _one(TENANT, "mapping_id", Lab.active),
     f"PUT {TENANT}/domains": _at_tenant("PUT", f"{TENANT}/domains", {"domains": []}),
     f"POST {TENANT}/suspend": _at_tenant("POST", f"{TENANT}/suspend"),
-    f"POST {TENANT}/resume": _suspended_and("resume"),
-    f"POST {TENANT}/release": _released,
+    f"POST {TENANT}/resume": _too_often(_suspended_and("resume"), _resumption_once_more),
+    f"POST {TENANT}/release": _too_often(_released, _at_active("POST", f"{TENANT}/release")),
     f"GET {TENANT}/rule": _one(f"{TENANT}/rule", "mapping_id", Lab.active),
-    f"PUT {TENANT}/rule": _rule_saved(f"{TENANT}/rule", Lab.active),
+    f"PUT {TENANT}/rule": _too_often(
+        _rule_saved(f"{TENANT}/rule", Lab.active), _loosened(f"{TENANT}/rule", Lab.active)
+    ),
     f"POST {TENANT}/rule/preview": _previewed(f"{TENANT}/rule/preview", Lab.active),
     f"GET {TENANT}/attestations": _listed(f"{TENANT}/attestations", _attested, Lab.active),
-    f"PUT {TENANT}/attestations/{{context}}": _at_tenant("PUT", f"{TENANT}/attestations/{{context}}", ATTESTED),
+    f"PUT {TENANT}/attestations/{{context}}": _too_often(
+        _at_tenant("PUT", f"{TENANT}/attestations/{{context}}", ATTESTED),
+        _at_active("PUT", f"{TENANT}/attestations/{{context}}", ATTESTED),
+    ),
     f"DELETE {TENANT}/attestations/{{context}}": _revoked,
     f"GET {ORG}/exceptions": _listed(f"{ORG}/exceptions", Lab.exception),
-    f"POST {ORG}/exceptions": lambda lab: [lab.exception()],
+    f"POST {ORG}/exceptions": _too_often(lambda lab: [lab.exception()], lambda lab: lab.exception),
     f"GET {ORG}/exceptions/{{exception_id}}": _one(
         f"{ORG}/exceptions/{{exception_id}}", "exception_id", lambda lab: str(lab.exception().json()["id"])
     ),

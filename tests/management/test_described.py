@@ -29,6 +29,7 @@ def _made(_shared: Estate) -> Lab:
 def broken(_made: Lab, managed: Estate) -> Lab:
     """Return an organisation to break things in, once the clock is right."""
     assert _made.estate is managed
+    _made.begin()
     return _made
 
 

@@ -19,6 +19,7 @@ OPERATORS = {
     "decide_mapping",
     "decide_exception",
 }
+STOPPERS = {"changes", "stop_change", "invitations", "withdraw_invitation"}
 WITHOUT_FRESH_PROOF = EVERYBODY | {"stop_change", "withdraw_invitation", "preview_rule", "preview_tenant_rule"}
 NOT_THEIRS, NOT_ADMIN, SUSPENDED, SIGNED_OUT, STALE = (
     (404, "not_found"),
@@ -52,6 +53,9 @@ def operator(name: str) -> Refused:
 def suspended(name: str) -> Refused:
     if name in OPERATORS:
         return NOT_THEIRS
+    if name in STOPPERS:
+        # Of these the membership is not judged, so what is left to say is that they are no admin.
+        return NOT_ADMIN
     return ALLOWED if name in EVERYBODY | {"leave"} else SUSPENDED
 
 

@@ -35,12 +35,15 @@ HEADERS = (
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 # Every parameter there is, of any endpoint or page.
 NAMES = (
-    "access_token", "acr_values", "action", "answer", "claims", "client_assertion", "client_assertion_type",
-    "client_id", "client_secret", "code", "code_challenge", "code_challenge_method", "code_verifier", "confirm",
-    "csrf_token", "device_code", "display", "dpop_jkt", "email", "error", "fresh", "grant_type", "id_token_hint",
-    "iss", "login_hint", "max_age", "name", "nonce", "notice", "post_logout_redirect_uri", "prompt", "provider",
-    "redirect_uri", "refresh_token", "relay", "request", "request_uri", "resource", "response_mode", "response_type",
-    "scope", "state", "token", "token_type_hint", "ui_locales", "user_code", "v",
+    "access_token", "acr_values", "action", "admin_consent", "answer", "approved", "bindings", "claims",
+    "client_assertion", "client_assertion_type", "client_id", "client_secret", "code", "code_challenge",
+    "code_challenge_method", "code_verifier", "confirm", "context", "correlation_id", "csrf_token", "cursor",
+    "device_code", "display", "domains", "dpop_jkt", "email", "error", "every_time", "fresh", "grant_type", "guests",
+    "id_token_hint", "iss", "last_day", "limit", "login_hint", "max_age", "members", "name", "next", "nonce", "notice",
+    "people", "post_logout_redirect_uri", "prompt", "provider", "providers", "reason", "redirect_uri", "refresh_token",
+    "relay", "request", "request_uri", "resource", "response_mode", "response_type", "role", "scope", "search",
+    "session_length", "sign", "state", "strength", "tenant", "tenants", "token", "token_type_hint", "ui_locales",
+    "user_code", "v", "work",
 )  # fmt: skip
 
 VALUES = st.sampled_from(ODD) | st.binary(max_size=40)
@@ -77,18 +80,21 @@ class Answer:
     text: str
 
 
-def requests(rules: Sequence[Rule]) -> st.SearchStrategy[Request]:
-    """Return requests to any of the rules that are wrong in many places at once."""
-    return st.sampled_from(rules).flatmap(_requests)
+def requests(rules: Sequence[Rule], known: Mapping[str, str] | None = None) -> st.SearchStrategy[Request]:
+    """Return requests to any of the rules that are wrong in many places at once.
+
+    ``known``: what there is, by the names that the rules have for it. Half of the addresses are right as far as that.
+    """
+    return st.sampled_from(rules).flatmap(lambda rule: _requests(rule, known or {}))
 
 
-def _requests(rule: Rule) -> st.SearchStrategy[Request]:
+def _requests(rule: Rule, known: Mapping[str, str]) -> st.SearchStrategy[Request]:
     headers = st.dictionaries(st.sampled_from([f"HTTP_{name}" for name in HEADERS]), HEADER_VALUES, max_size=3)
     own = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     return st.builds(
         Request,
         method=st.sampled_from([*own * 4, *METHODS]),
-        path=_paths(rule.rule),
+        path=_paths(rule.rule) | _right(rule.rule, known),
         query=st.just("") | QUERIES,
         content_type=st.sampled_from(TYPES) | HEADER_VALUES,
         length=st.none() | st.sampled_from(("", "-1", "0", "1", "abc", "70000", "9" * 30)),
@@ -102,6 +108,12 @@ def _paths(rule: str) -> st.SearchStrategy[bytes]:
     first, *others = (part.encode() for part in re.split(r"<[^>]*>", rule))
     between = st.lists(VALUES, min_size=len(others), max_size=len(others))
     return between.map(lambda values: first + b"".join(map(b"".join, zip(values, others, strict=True))))
+
+
+def _right(rule: str, known: Mapping[str, str]) -> st.SearchStrategy[bytes]:
+    """Return addresses of a rule with what there is, and with anything in the place of what is not known."""
+    filled = re.sub("<([^>]*)>", lambda found: known.get(found[1], found[0]), rule)
+    return _paths(filled)
 
 
 def _with_authorization(headers: Mapping[str, str], value: str) -> dict[str, str]:

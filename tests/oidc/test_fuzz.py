@@ -12,13 +12,16 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from broker.tenants.model import mappings
 from broker.web.errors import MANAGEMENT_PREFIX
-from providers.standins import Standins
+from providers.standins import NORTHWIND, Standins
 from tests.oidc.described import OPERATIONS
 from tests.oidc.jose.samples import ANY_JSON, ANY_TOKEN, base64url
 from tests.oidc.rubbish import NAMES, VALUES, Answer, Request, ask, requests
+from tests.organizations import SignedIn, organization
 from tests.security.table.house import ASSERTION_TYPE, House, open_house
 from tests.world import CALLBACK
 
@@ -32,7 +35,18 @@ def house(tmp_path_factory: pytest.TempPathFactory, standins: Standins, migrated
     folder = tmp_path_factory.mktemp("fuzz")
     database = shutil.copy(migrated_sqlite, folder / "vestibule.db")
     with open_house(folder, standins, f"sqlite:///{database}") as this:
+        this.made["known"] = _known(this)
         yield this
+
+
+def _known(house: House) -> dict[str, str]:
+    """Have the person who is signed in be an admin, of an organisation with a tenant, and return what there is."""
+    own = organization(house.world, SignedIn(world=house.world, visitor=house.person), "Example")
+    admin, verbs = own.fresh_admin(), house.world.parts.people.mappings
+    with house.world.parts.database.begin() as connection:
+        tenant = verbs.request(connection, admin, "entra", NORTHWIND, "A tenant")
+        connection.execute(update(mappings).where(mappings.c.id == tenant.id).values(state="active"))
+    return {"organization_id": own.id, "mapping_id": tenant.id, "context": "c1", "provider_id": "entra"}
 
 
 def _cookies(house: House) -> str:
@@ -46,7 +60,7 @@ def test_rubbish_at_every_address_breaks_nothing(house: House) -> None:
     app = house.world.app
 
     @settings(max_examples=300, phases=PHASES, suppress_health_check=CHECKS)
-    @given(requests(list(app.url_map.iter_rules())), st.booleans())
+    @given(requests(list(app.url_map.iter_rules()), house.made["known"]), st.booleans())
     def answered(request: Request, signed_in: bool) -> None:
         if signed_in:
             request = replace(request, headers={"HTTP_COOKIE": _cookies(house), **request.headers})
@@ -210,7 +224,7 @@ def test_no_form_of_a_page_breaks_it(house: House) -> None:
     ]
 
     @settings(max_examples=120, phases=PHASES, suppress_health_check=CHECKS)
-    @given(requests(rules))
+    @given(requests(rules, house.made["known"]))
     def answered(request: Request) -> None:
         body = request.body + f"&csrf_token={token}".encode()
         headers = {"HTTP_COOKIE": _cookies(house)}

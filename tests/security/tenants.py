@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
+
+from broker.oidc.scopes import READ
 from providers.standins import Standins
 from tests.oidc.kinds import refresh
 from tests.organizations import Organization, SignedIn, organization, signed_in, tokens
-from tests.world import Arrival, Page, Tokens, World, running
+from tests.world import TIMEOUT, Arrival, Page, Tokens, World, running
 
-SCOPE = "openid profile offline_access organizations"
+SCOPE = f"openid profile offline_access organizations {READ}"
 
 
 def with_organizations(raw: dict[str, Any]) -> None:
-    """Let the registry have organisations and refresh tokens."""
+    """Let the registry have organisations, refresh tokens, and what it can read of the management API."""
     raw["clients"]["registry"] |= {
-        "scopes": ["openid", "profile", "email", "offline_access", "organizations"],
+        "scopes": ["openid", "profile", "email", "offline_access", "organizations", READ],
         "grant_types": ["authorization_code", "refresh_token"],
     }
     raw["clients"]["strict"] = {**raw["clients"]["registry"], "bindings": ["session"]}
@@ -66,8 +69,15 @@ class InUse:
             "account page": self.person.visitor.get("/account").status_code == 200,
             "refresh token": refreshed.ok,
             "userinfo": world.registry().userinfo(access).status_code == 200,
+            "management API": management(world, access).status_code == 200,
         }
 
 
-ALL = {"session": True, "account page": True, "refresh token": True, "userinfo": True}
+def management(world: World, access_token: str) -> requests.Response:
+    """Ask the management API where somebody belongs."""
+    headers = {"Authorization": f"Bearer {access_token}"}
+    return requests.get(f"{world.base}/api/organizations", headers=headers, timeout=TIMEOUT)
+
+
+ALL = dict.fromkeys(("session", "account page", "refresh token", "userinfo", "management API"), True)
 NOTHING = dict.fromkeys(ALL, False)

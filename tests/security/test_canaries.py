@@ -17,7 +17,7 @@ from broker.settings.model import LogSettings
 from providers.standins import Canary
 from tests.accounts.test_account_pages import link, link_in, mails
 from tests.providers.loopback import serve
-from tests.security import registry_flows
+from tests.security import organization_flows, registry_flows
 from tests.security.wiretap import NAMES, found_in, tapped
 from tests.servers import fresh_database
 from tests.world import PROVIDERS, Page, World, running
@@ -127,7 +127,9 @@ def at_rest(
 
         def change(raw: dict[str, Any]) -> None:
             raw["insecure_allow_private_addresses"] = True
-            raw["clients"].update(registry_flows.settings(raw["clients"]["registry"], f"{deaf.url}/logout"))
+            registry = raw["clients"]["registry"]
+            raw["clients"].update(registry_flows.settings(registry, f"{deaf.url}/logout"))
+            raw["clients"].update(organization_flows.settings(registry))
 
         with running(
             folder,
@@ -138,6 +140,7 @@ def at_rest(
         ) as world:
             drive_every_flow(world, folder)
             registry_flows.drive(world, "entra-phr", "entra", TYPED)
+            organization_flows.drive(world, folder, WORD, TYPED)
             places = {
                 "database": database_dump(database_url),
                 "redis": redis_dump(redis_url),
@@ -152,10 +155,14 @@ def at_rest(
 def test_the_flows_have_left_something_to_search(at_rest: AtRest) -> None:
     assert len(at_rest.places["log"]) > 1000
     actions = """signin.satisfied signin.refused person.changed identity.linked consent.given consent.denied
-    consent.withdrawn device.approved device.denied client.registered client.removed grant.ended session.ended"""
+    consent.withdrawn device.approved device.denied client.registered client.removed grant.ended session.ended
+    organization.created organization.renamed invitation.made invitation.accepted invitation.withdrawn change.proposed
+    change.stopped change.applied tenant.proven tenant.approved rule.changed attestation.signed exception.requested
+    exception.approved exception.refused exception.ended"""
     assert set(actions.split()) <= set(re.findall(r"\w+\.\w+", at_rest.places["database"]))
     assert "backchannel_logout" in at_rest.places["database"], "a registry that is deaf is still to be told"
-    for kind in ("consent:", "code:", "session:", "transaction:", "device:", "client_assertion:"):
+    kinds = ("consent:", "code:", "session:", "transaction:", "device:", "client_assertion:", "admin-consent:")
+    for kind in (*kinds, "work-look-ups:"):
         assert kind in at_rest.places["redis"], kind
 
 

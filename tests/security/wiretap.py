@@ -37,8 +37,10 @@ NAMES = frozenset(
         "user_code",
     }
 )
+# In a JSON document these are words of the management API, and no secrets.
+_OF_FORMS = ("code", "state")
 # Addresses of ours that carry a handle.
-_HANDLE = re.compile(r"/(?:signin|leave|consent|device/confirm)/([\w-]{16,})")
+_HANDLE = re.compile(r"^/(?:signin|work|leave|consent|device/confirm|invitations)/([\w-]{16,})")
 _LINK = re.compile(r'(?:href="|content="0;url=)([^"]*)"')
 _FIELD = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
 _SHORTEST = 8  # characters
@@ -76,7 +78,8 @@ class Wiretap:
             self._pairs(parse_qsl(text))
         else:
             if isinstance(document, dict):
-                self._pairs((name, value) for name, value in document.items() if isinstance(value, str))
+                own = {name: value for name, value in document.items() if name not in _OF_FORMS}
+                self._pairs((name, value) for name, value in own.items() if isinstance(value, str))
 
     def needles(self) -> set[str]:
         """Return what must be found nowhere: each value, and parts of the long ones, which may be stored in parts."""

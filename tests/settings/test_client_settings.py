@@ -105,6 +105,11 @@ BAD: tuple[tuple[Mapping[str, Any], set[str]], ...] = (
     ({"request_object_signing_alg": "none"}, {"request_object_signing_alg"}),
     ({"subject_type": "pairwise", "redirect_uris": [CALLBACK, "https://b.example.org/"]}, {"sector_identifier_uri"}),
     ({"subject_type": "pairwise", "redirect_uris": None, "grant_types": [DEVICE]}, {"sector_identifier_uri"}),
+    *(
+        ({"subject_type": "pairwise", "scopes": ["openid", each]}, {"subject_type"})
+        for each in ("organizations.read", "organizations.manage", "operator")
+    ),
+    ({"subject_type": "pairwise", "scopes": ["openid", "magic"]}, {"scopes.1"}),
     ({"subject_type": "pairwise", "redirect_uris": ["x"]}, {"redirect_uris.0"}),
     ({"sector_identifier_uri": "http://registry.example.org/"}, {"sector_identifier_uri"}),
     ({"require_signed_request_object": True}, {"require_signed_request_object"}),

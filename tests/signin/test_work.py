@@ -26,7 +26,7 @@ UNKNOWN = [
     "@",
     "",
     "a@b@northwind.example",
-    "northwind.example\x00",
+    "northwind.example\x01",
     "x" * 400,
     "<script>alert(1)</script>",
     "\N{RIGHT-TO-LEFT OVERRIDE}northwind.example",

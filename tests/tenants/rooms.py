@@ -35,7 +35,13 @@ class Room(rooms.Room):
             self_service=self_service,
         )
         self.attestations = Attestations(self.audit, self.changes, self.notices)
-        self.rule_changes = RuleChanges(self.changes, self.audit, self.belongings)
+        self.rule_changes = RuleChanges(
+            changes=self.changes,
+            audit=self.audit,
+            notices=self.notices,
+            belongings=self.belongings,
+            preview=self.preview,
+        )
 
     def an_admin(self, name: str = "ada") -> FreshAdmin:
         """Make an organisation of that name's own, and return its admin."""
@@ -44,6 +50,8 @@ class Room(rooms.Room):
 
     def operator(self, name: str = "olga", now: datetime = NOW) -> FreshOperator:
         person = self.person(name)
+        with self.database.begin() as connection:
+            self.operators.add(connection, person.account_id, now)
         return FreshOperator(account_id=person.account_id, proven=person.proven, now=now, fresh=True)
 
     def request(self, admin: FreshAdmin, tid: str = TID) -> str:

@@ -17,7 +17,7 @@ from broker.tenants.rules import OF_A_NEW_TENANT, Rule
 from claims.evidence import Strength
 from providers.catalog import CONSUMERS
 from providers.microsoft.roles import PRIVILEGED_ROLE_ADMINISTRATOR
-from tests.accounts.organizations.rooms import DAY, NOW, OTHER_TID, TID, fresh_admin
+from tests.accounts.organizations.rooms import DAY, NOW, OTHER_TID, TID, fresh_admin, stopper
 from tests.tenants.rooms import HOUR, SILENT, Room, at
 
 
@@ -126,7 +126,7 @@ def test_another_tenant_waits_a_day_and_can_be_stopped(sqlite: Database, self_se
     (waiting,) = room.waiting(ada)
     assert (waiting.kind, waiting.target) == (ChangeKind.TENANT, mapping_id)
     with room.database.begin() as connection:
-        room.changes.stop(connection, ada, waiting.id)
+        room.changes.stop(connection, stopper(ada, ada.organization_id), waiting.id)
     assert room.pass_a_day() == 0
     assert room.state(ada, mapping_id) == "proven"
     assert room.prove(ada, mapping_id) is Road.WAITS

@@ -1,5 +1,6 @@
 """Saving rules: what tightens holds at once, what loosens waits a day, and a wish is saved as a whole or not."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from broker.tenants.errors import Conflict, NotFound
 from broker.tenants.parties import own_rule, set_own_rule
 from broker.tenants.rules import NOTHING_MORE, OF_A_NEW_TENANT, Rule
 from claims.evidence import Binding, Strength
-from tests.accounts.organizations.rooms import NOW, OTHER_TID, TID, fresh_admin
+from tests.accounts.organizations.rooms import NOW, OTHER_TID, TID, SignIn, evidence, fresh_admin
 from tests.storage.parallel import in_parallel
 from tests.tenants.rooms import HOUR, Room, at
 
@@ -74,11 +75,17 @@ def test_a_wish_that_does_both_is_split(room: Room) -> None:
 
 def test_a_set_exchanged_for_quite_another_waits_as_a_whole_and_locks_nobody_out(room: Room) -> None:
     ada = room.an_admin()
-    begin_with(room, ada, Rule(providers=frozenset({"github"})))
-    saved = room.save(ada, Rule(providers=frozenset({"entra"})))
-    assert (saved.rule.providers, saved.tightened) == (frozenset({"github"}), frozenset())
+    came = ada.proven
+    assert isinstance(came, SignIn)
+    both = replace(ada, proven=came.with_evidence(*(evidence(binding=each) for each in BOTH)))
+    with room.database.begin() as connection:
+        room.last_sign_ins.record(connection, both.proven, NOW)
+    one, other = (frozenset({each}) for each in sorted(BOTH))
+    begin_with(room, ada, Rule(bindings=one))
+    saved = room.save(both, Rule(bindings=other))
+    assert (saved.rule.bindings, saved.tightened) == (one, frozenset())
     assert room.pass_a_day() == 1
-    assert rule_of(room, ada).providers == frozenset({"entra"})
+    assert rule_of(room, ada).bindings == other
 
 
 def test_a_newer_wish_takes_the_place_of_the_one_that_waits(room: Room) -> None:

@@ -66,7 +66,7 @@ class AnyContext(Admission):
 
 def meets(came: SignIn, rule: Rule) -> bool:
     policy = Policy(PolicySettings())
-    admission = AnyContext(tid="", rule=NOTHING_MORE, guests=True, contexts=())
+    admission = AnyContext(tid="", organization_id="", rule=NOTHING_MORE, guests=True, contexts=(), by_operator=())
     belongings = Belongings(policy, None, None)  # type: ignore[arg-type]  # a judgement looks nothing up
     return belongings.judge(came, rule, admission, (), NOW).met
 

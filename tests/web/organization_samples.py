@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from broker.accounts.organizations.pages.rule_words import BINDINGS, LABELS, STRENGTHS, Line
 from broker.accounts.organizations.pages.words import NOTICES
+from broker.accounts.organizations.rule_words import BINDINGS, LABELS, STRENGTHS, Line
 from tests.web.account_sample import LONG, NOW, Context
 
 TID = "3f6a2b10-6c1e-4a1b-9c2d-f4b21c0de001"
@@ -59,6 +59,7 @@ def member(number: int, name: str | None, role: str = "member", **more: Any) -> 
         "you": number == 0,
         "unmet": None,
         "unseen": False,
+        "untold": False,
         **more,
     }
 
@@ -83,7 +84,7 @@ def organization(**more: Any) -> Context:
         "members": [
             member(0, "Ada Author", "admin"),
             member(1, "Grace Author", unmet="their last sign-in proved less than the rules ask for"),
-            member(2, HEBREW, "admin"),
+            member(2, HEBREW, "admin", untold=True),
             member(3, LONG, unseen=True),
             member(4, None, email=None),
         ],
@@ -143,6 +144,15 @@ NEW = organization(
     notice=NOTICES["created"],
 )
 
+SUSPENDED: Context = {
+    "organization": ORGANIZATION,
+    "sentence": "Your organisation wants a stronger or more recent proof than your sign-in gave.",
+    "next_step": "Sign in again, with your strongest second factor. Your membership comes back by itself.",
+    "changes": organization()["changes"],
+    "invitations": organization()["invitations"],
+    "notice": NOTICES["stopped"],
+}
+
 OVERVIEW: Context = {
     "organizations": [
         {"id": "o-1", "name": "Example Crates", "role": "admin", "suspended": None},
@@ -156,6 +166,12 @@ OVERVIEW: Context = {
             },
         },
         {"id": "o-3", "name": HEBREW, "role": "member", "suspended": None},
+        {
+            "id": "o-4",
+            "name": "Example Boxes",
+            "role": "admin",
+            "suspended": {"sentence": SUSPENDED["sentence"], "next_step": SUSPENDED["next_step"]},
+        },
     ],
     "opens": True,
     "may_create": True,
@@ -263,6 +279,11 @@ ORGANIZATION_PAGES: dict[str, tuple[str, Context]] = {
     ),
     "organization-member": ("organizations/member.html", MEMBER),
     "organization-member-stale": ("organizations/member.html", {**MEMBER, "fresh": False, "notice": None}),
+    "organization-suspended": ("organizations/suspended.html", SUSPENDED),
+    "organization-suspended-nothing": (
+        "organizations/suspended.html",
+        {**SUSPENDED, "changes": [], "invitations": [], "notice": None},
+    ),
     "rules": ("organizations/rules.html", RULES),
     "rules-of-tenant": (
         "organizations/rules.html",
@@ -344,6 +365,12 @@ def organization_pages_of(name: str) -> dict[str, Context]:
             problems={"name": name, "email": name},
         ),
         "organizations/member.html": {**MEMBER, "organization": here, "admins": [name]},
+        "organizations/suspended.html": {
+            **SUSPENDED,
+            "organization": here,
+            "changes": [change("Make", name, " an admin", asked_by=name)],
+            "invitations": [{**each, "invited_by": name} for each in SUSPENDED["invitations"]],
+        },
         "organizations/rules.html": {
             **RULES,
             "organization": here,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from broker.accounts.organizations.pages.rule_words import Line
+from broker.accounts.organizations.rule_words import Line
 from broker.tenants.errors import BadInput
 from broker.tenants.pages.words import CONTEXTS, NOTICES, OPERATOR_NOTICES, WORTH, Words
 from tests.web.account_sample import LONG, NOW, Context

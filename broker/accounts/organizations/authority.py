@@ -5,6 +5,7 @@ What changes an organisation takes a fresh one: a trip through the provider of a
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -21,13 +22,15 @@ from broker.accounts.organizations.capabilities import (
     Operator,
     Person,
     Role,
+    Stopper,
 )
 from broker.accounts.organizations.operators import Operators
+from broker.accounts.organizations.people import require_admin
 from broker.signin.policy import FRESHEST, Policy
 from broker.signin.proven import Proven
 from broker.signin.standing import Standing as SignIns
 from claims.decision import Purpose, Reason
-from claims.evidence import Strength
+from claims.evidence import Binding, Strength
 
 __all__ = ["Admin", "Authority", "Denial", "Denied", "FreshAdmin", "FreshOperator", "Member", "Operator", "Person"]
 
@@ -70,7 +73,7 @@ class Authority:
     def member(self, connection: Connection, proven: Proven, organization_id: str, now: datetime) -> Member:
         """Return a member of the organisation, which to anybody else does not exist. Raises :class:`Denied`."""
         self.person(connection, proven, now)
-        found = self._belongings.of(connection, proven, now, organization_id=organization_id)
+        found = self._belongings.of(connection, proven, now, organization_id=organization_id, waived=False)
         if not found:
             raise Denied(Denial.UNKNOWN)
         if not found[0].standing.met:
@@ -94,6 +97,16 @@ class Authority:
         if not self._is_fresh(connection, proven, now):
             raise Denied(Denial.STALE)
         return Leaver(account_id=proven.account_id, proven=proven, now=now, organization_id=organization_id)
+
+    def stopper(self, connection: Connection, proven: Proven, organization_id: str, now: datetime) -> Stopper:
+        """Return an admin of the organisation, suspended or not. Raises :class:`Denied`.
+
+        No rule of the organisation is judged: an admin who tightens it must not silence the others by that. What the
+        broker asks of everybody who administers holds.
+        """
+        self.person(connection, proven, now)
+        require_admin(connection, organization_id, proven.account_id)
+        return Stopper(account_id=proven.account_id, proven=proven, now=now, organization_id=organization_id)
 
     def admin(self, connection: Connection, proven: Proven, organization_id: str, now: datetime) -> Admin:
         """Return an admin of the organisation. Raises :class:`Denied`."""
@@ -130,12 +143,15 @@ class Authority:
     def operator(self, connection: Connection, proven: Proven, now: datetime) -> Operator:
         """Return an operator. Raises :class:`Denied`."""
         judged = self._sign_ins.judge(connection, proven, Purpose.ADMINISTRATION, now)
-        if not judged.holds or judged.verdict is None:
-            raise Denied(self._why(connection, proven, now))
-        if not self._operators.includes(connection, proven.account_id):
+        included = self._operators.includes(connection, proven.account_id)
+        if not judged.holds:
+            why = self._why(connection, proven, now)
+            # Only operators are told what it takes.
+            raise Denied(why if included or why is Denial.SIGNED_OUT else Denial.NOT_OPERATOR)
+        if not included:
             raise Denied(Denial.NOT_OPERATOR)
         by_tenant = proven.tenant in self._operator_tenants and not proven.guest
-        if not by_tenant and judged.verdict.strength < Strength.PHISHING_RESISTANT:
+        if not by_tenant and not self._is_phishing_resistant(connection, proven, now):
             raise Denied(Denial.NOT_OPERATOR)
         return Operator(
             account_id=proven.account_id, proven=proven, now=now, fresh=self._is_fresh(connection, proven, now)
@@ -147,6 +163,15 @@ class Authority:
         if not operator.fresh:
             raise Denied(Denial.STALE)
         return FreshOperator(account_id=operator.account_id, proven=proven, now=now, fresh=True)
+
+    def _is_phishing_resistant(self, connection: Connection, proven: Proven, now: datetime) -> bool:
+        """Return whether the provider itself says so: what an admin attests of their own tenant is not enough here."""
+        requirement = replace(
+            self._policy.requirement(Purpose.ADMINISTRATION, now),
+            strength=Strength.PHISHING_RESISTANT,
+            bindings=frozenset({Binding.SESSION}),
+        )
+        return self._sign_ins.meets(connection, proven, requirement, now).holds
 
     def _is_fresh(self, connection: Connection, proven: Proven, now: datetime, grace: timedelta = timedelta(0)) -> bool:
         requirement = self._policy.fresh_requirement(Purpose.ADMINISTRATION, grace, most=FRESHEST)

@@ -66,6 +66,13 @@ class Leaver(Person):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stopper(Person):
+    """An admin of this organisation, suspended or not: who may undo what is not in effect yet, and nothing else."""
+
+    organization_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Admin(Member):
     """An admin of it."""
 

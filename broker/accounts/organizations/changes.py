@@ -2,78 +2,46 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from broker.accounts.model import accounts
-from broker.accounts.organizations.capabilities import Admin, FreshAdmin
+from broker.accounts.organizations import rule_words
+from broker.accounts.organizations.capabilities import FreshAdmin, Stopper
+from broker.accounts.organizations.change_records import WAIT, Applier, Change, ChangeKind, Obsolete, read
 from broker.accounts.organizations.model import changes
-from broker.accounts.organizations.notices import Notices, asked_for, in_effect, stopped
-from broker.accounts.organizations.people import hold, hold_as_admin
+from broker.accounts.organizations.notices import Notices, asked_for, in_effect, overtaken, stopped
+from broker.accounts.organizations.people import admins_of, hold, hold_as_admin
+from broker.accounts.organizations.records import Share, TooOften
 from broker.audit.service import Audit
 from broker.storage.database import Database
 
-WAIT = timedelta(hours=24)
-"""How long a change waits, and may be stopped."""
+__all__ = ["WAIT", "Applier", "Change", "ChangeKind", "Changes", "Obsolete"]
+
+MOST_IN_A_DAY = 20
+"""How many changes an organisation can ask for in a day: each is told to all its admins."""
+KEPT = timedelta(days=400)
+"""How long a change is kept that waits no more. The audit has what happened."""
 
 _log = logging.getLogger(__name__)
 
 
-class ChangeKind(StrEnum):
-    """What waits."""
-
-    RULE = "rule"
-    TENANT_RULE = "tenant_rule"
-    PROMOTE = "promote"
-    DEMOTE = "demote"
-    REMOVE_ADMIN = "remove_admin"
-    TENANT = "tenant"
-    RESUME = "resume"
-    RELEASE = "release"
-    ATTEST = "attest"
-
-
 _OF_ACCOUNTS = frozenset({ChangeKind.PROMOTE, ChangeKind.DEMOTE, ChangeKind.REMOVE_ADMIN})
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """``target``: the id of what it changes, empty for the organisation itself. ``payload``: JSON values only."""
-
-    id: str
-    organization_id: str
-    kind: ChangeKind
-    target: str
-    payload: Mapping[str, Any]
-    requested_by: str
-    requested_at: datetime
-    effective_at: datetime
-
-
-class Obsolete(Exception):
-    """The world has moved on, and the change cannot take effect. ``reason`` is a code, for the audit."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-Applier = Callable[[Connection, Change, datetime], None]
-"""Has a change of one kind take effect, in the transaction that marks it done. Raises :class:`Obsolete`."""
+ShutOut = Callable[[Connection, str], Collection[str]]
+"""Returns the account ids of the admins of an organisation whose last sign-in does not meet its rules as they are."""
 
 
 class Changes:
     """The verbs of changes that wait."""
 
-    def __init__(self, audit: Audit, notices: Notices) -> None:
+    def __init__(self, audit: Audit, notices: Notices, shut_out: ShutOut) -> None:
         self._audit = audit
         self._notices = notices
+        self._shut_out = shut_out
 
     def propose(
         self,
@@ -85,9 +53,14 @@ class Changes:
     ) -> Change:
         """Have a change wait, in place of the one of the same kind and target that waits, and tell all admins.
 
-        ``payload`` has JSON values, and nothing personal. Raises ``Denied``.
+        Where just this waits already, that is returned, and nobody is told again. ``payload`` has JSON values, and
+        nothing personal. Raises ``Denied`` and :class:`TooOften`.
         """
         hold_as_admin(connection, admin)
+        same = self._same(connection, admin.organization_id, kind, target, payload or {})
+        if same is not None:
+            return same
+        self._require_share(connection, admin)
         self.end(connection, admin.organization_id, kind, target, by=admin.account_id, now=admin.now)
         change = Change(
             id=str(uuid4()),
@@ -113,7 +86,7 @@ class Changes:
             )
         )
         self._record(connection, "change.proposed", change, admin.account_id, admin.now)
-        self._tell(connection, change, asked_for(kind.value, change.effective_at), admin.now)
+        self._tell(connection, change, self._asked_for(connection, change), admin.now)
         return change
 
     def end(
@@ -147,18 +120,26 @@ class Changes:
             .where(changes.c.organization_id == organization_id, changes.c.state == "pending")
             .order_by(changes.c.effective_at, changes.c.id)
         )
-        return [_read(row) for row in rows]
+        return [read(row) for row in rows]
 
-    def stop(self, connection: Connection, admin: Admin, change_id: str) -> Change:
+    def stop(self, connection: Connection, stopper: Stopper, change_id: str) -> Change:
         """Stop a change that waits, and tell all admins. Raises ``LookupError`` where none waits, and ``Denied``."""
-        hold_as_admin(connection, admin)
-        this = (changes.c.id == change_id, changes.c.organization_id == admin.organization_id)
-        ended = self._end(connection, this, "stopped", admin.account_id, admin.now)
+        hold_as_admin(connection, stopper)
+        this = (changes.c.id == change_id, changes.c.organization_id == stopper.organization_id)
+        ended = self._end(connection, this, "stopped", stopper.account_id, stopper.now)
         if ended is None:
             raise LookupError("no such change waits")
-        self._record(connection, "change.stopped", ended, admin.account_id, admin.now)
-        self._tell(connection, ended, stopped(ended.kind.value), admin.now)
+        self._record(connection, "change.stopped", ended, stopper.account_id, stopper.now)
+        self._tell(connection, ended, stopped(ended.kind.value), stopper.now)
         return ended
+
+    def after_tightening(self, connection: Connection, organization_id: str, by: str | None, now: datetime) -> None:
+        """Have the day begin anew for all that waits, if an admin other than ``by`` is shut out as things are now.
+
+        For whatever tightens at once: nobody silences the others, and has what they asked for take effect meanwhile.
+        """
+        if set(self._shut_out(connection, organization_id)) - {by}:
+            self.postpone(connection, organization_id, now)
 
     def postpone(self, connection: Connection, organization_id: str, now: datetime) -> None:
         """Have the day begin anew for all that waits, as nobody could stop it for some time."""
@@ -178,6 +159,7 @@ class Changes:
         Raises ``ExceptionGroup`` at the end when some failed otherwise than as :class:`Obsolete`: they still wait.
         """
         kinds = [each.value for each in appliers]
+        self._forget(database, now)
         with database.read() as connection:
             due = connection.execute(
                 select(changes.c.id, changes.c.organization_id)
@@ -214,17 +196,60 @@ class Changes:
         ).one_or_none()
         if taken is None:
             return False
-        change = _read(taken)
+        change = read(taken)
         try:
+            if change.requested_by not in admins_of(connection, organization_id):
+                raise Obsolete("not_an_admin")
             with connection.begin_nested():
                 appliers[change.kind](connection, change, now)
         except Obsolete as error:
             connection.execute(update(changes).where(changes.c.id == change_id).values(state="failed"))
             self._record(connection, "change.failed", change, change.requested_by, now, reason=error.reason)
+            self._tell(connection, change, overtaken(change.kind.value), now)
             return False
         self._record(connection, "change.applied", change, change.requested_by, now)
         self._tell(connection, change, in_effect(change.kind.value), now)
         return True
+
+    def _forget(self, database: Database, now: datetime) -> None:
+        """Delete what has ended long ago. Looked for first, as writing takes a lock."""
+        old = (changes.c.state != "pending", changes.c.ended_at < now - KEPT)
+        with database.read() as connection:
+            found = connection.execute(select(changes.c.id).where(*old).limit(1)).one_or_none()
+        if found is not None:
+            with database.begin() as connection:
+                connection.execute(delete(changes).where(*old))
+
+    def _same(
+        self, connection: Connection, organization_id: str, kind: ChangeKind, target: str, payload: Mapping[str, object]
+    ) -> Change | None:
+        """Return the change that waits if it is just this, asked for by somebody who is still an admin."""
+        admins = admins_of(connection, organization_id)
+        for each in self.waiting(connection, organization_id):
+            if (each.kind, each.target, each.payload) == (kind, target, payload) and each.requested_by in admins:
+                return each
+        return None
+
+    def _require_share(self, connection: Connection, admin: FreshAdmin) -> None:
+        # An admin's own, so that nobody uses up what others need to undo it.
+        asked = (
+            select(func.count())
+            .select_from(changes)
+            .where(
+                changes.c.organization_id == admin.organization_id,
+                changes.c.requested_by == admin.account_id,
+                changes.c.requested_at > admin.now - WAIT,
+            )
+        )
+        if connection.execute(asked).scalar_one() >= MOST_IN_A_DAY:
+            raise TooOften(Share.CHANGES)
+
+    def _asked_for(self, connection: Connection, change: Change) -> tuple[str, str]:
+        loosened: list[str] = []
+        if change.kind in (ChangeKind.RULE, ChangeKind.TENANT_RULE):
+            loosened = rule_words.plain(change.payload)
+        who = self._notices.name_of(connection, change.requested_by)
+        return asked_for(change.kind.value, change.effective_at, who, loosened)
 
     def _end(
         self,
@@ -240,7 +265,7 @@ class Changes:
             .values(state=state, ended_by=by, ended_at=now)
             .returning(*changes.c)
         ).one_or_none()
-        return _read(row) if row is not None else None
+        return read(row) if row is not None else None
 
     def _record(
         self, connection: Connection, action: str, change: Change, account_id: str | None, now: datetime, **more: str
@@ -259,16 +284,3 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions. What waits in an organisation that is switched off goes on waiting."""
     active = select(accounts.c.id).where(accounts.c.status == "active")
     return changes.c.state == "pending", changes.c.effective_at <= now, changes.c.organization_id.in_(active)
-
-
-def _read(row: Row[*tuple[Any, ...]]) -> Change:
-    return Change(
-        id=row.id,
-        organization_id=row.organization_id,
-        kind=ChangeKind(row.kind),
-        target=row.target,
-        payload=json.loads(row.payload),
-        requested_by=row.requested_by,
-        requested_at=row.requested_at,
-        effective_at=row.effective_at,
-    )

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
 
-from broker.accounts.organizations.capabilities import Admin, FreshAdmin, Person, Role
+from broker.accounts.organizations.capabilities import FreshAdmin, Person, Role, Stopper
 from broker.accounts.organizations.model import invitations, memberships, organizations
 from broker.accounts.organizations.people import hold, hold_as_admin, role_of
 from broker.accounts.organizations.records import TooMany
@@ -118,7 +118,7 @@ class Invitations:
             self._outbox,
             connection,
             to=clean,
-            subject=f'You are invited to join "{name}"',
+            subject="You are invited to join an organisation",
             text=_INVITED.format(name=name, link=link_prefix + token),
             now=admin.now,
             expires_at=made.expires_at,
@@ -126,18 +126,18 @@ class Invitations:
         self._record(connection, "invitation.made", admin.organization_id, made.id, admin.account_id, admin.now)
         return made
 
-    def withdraw(self, connection: Connection, admin: Admin, invitation_id: str) -> None:
+    def withdraw(self, connection: Connection, stopper: Stopper, invitation_id: str) -> None:
         """Take an invitation back. Raises ``LookupError`` when the organisation has none such, and ``Denied``."""
-        hold_as_admin(connection, admin)
+        hold_as_admin(connection, stopper)
         gone = connection.execute(
             delete(invitations).where(
-                invitations.c.id == invitation_id, invitations.c.organization_id == admin.organization_id
+                invitations.c.id == invitation_id, invitations.c.organization_id == stopper.organization_id
             )
         )
         if gone.rowcount != 1:
             raise LookupError("no such invitation")
-        who = (admin.organization_id, invitation_id, admin.account_id)
-        self._record(connection, "invitation.withdrawn", *who, admin.now)
+        who = (stopper.organization_id, invitation_id, stopper.account_id)
+        self._record(connection, "invitation.withdrawn", *who, stopper.now)
 
     def open(self, connection: Connection, token: str, now: datetime) -> OpenInvitation | None:
         """Return what a link leads to, or none where it leads nowhere. It stays open."""
@@ -233,7 +233,9 @@ def sealing_context(invitation_id: str) -> str:
 
 
 _INVITED = """\
-An admin of the organisation "{name}" invited you to join it.
+You are invited to join the organisation of this name:
+
+"{name}"
 
 Sign in with an account that has this address, and follow this link within seven days:
 

@@ -23,6 +23,14 @@ memberships = Table(
     Column("suspended_at", UtcDateTime),  # since when its last sign-ins have not met the rules
 )
 
+former_memberships = Table(
+    "former_memberships",
+    metadata,
+    Column("organization_id", String, ForeignKey("organizations.id"), primary_key=True),
+    Column("account_id", String, ForeignKey("accounts.id"), primary_key=True, index=True),
+    Column("left_at", UtcDateTime, nullable=False),  # the last time
+)
+
 invitations = Table(
     "invitations",
     metadata,

@@ -1,6 +1,6 @@
 """What the admins of an organisation are told by mail."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -32,9 +32,10 @@ class Notices:
         now: datetime,
         also: Iterable[str] = (),
     ) -> None:
-        """Write a mail to every admin that has an email address, and to the accounts in ``also``, in the transaction.
+        """Write a mail to every admin, and to the accounts in ``also``, in the transaction.
 
-        What the mail is about, the organisation's name and its page, is added to ``text``.
+        It goes to verified addresses alone: any other may be a stranger's. What the mail is about, the
+        organisation's name and its page, is added to ``text``.
         """
         name = connection.execute(
             select(organizations.c.name).where(organizations.c.id == organization_id)
@@ -57,14 +58,22 @@ class Notices:
         for account_id in dict.fromkeys(account_ids):
             # An account that was erased meanwhile has nobody to tell.
             with suppress(LookupError):
-                email = self._accounts.person(connection, account_id).email
-                if email is not None:
-                    found.setdefault(email.casefold(), email)
+                person = self._accounts.person(connection, account_id)
+                if person.email is not None and person.email_verified:
+                    found.setdefault(person.email.casefold(), person.email)
         return list(found.values())
+
+    def name_of(self, connection: Connection, account_id: str) -> str:
+        """Return what an admin is called, for the others."""
+        person = self._accounts.person(connection, account_id)
+        return person.name or person.email or "somebody without a name"
 
 
 _ABOUT = """\
-This is about the organisation "{name}":
+This is about the organisation of this name:
+
+"{name}"
+
 {link}
 """
 
@@ -82,10 +91,12 @@ WHAT: Mapping[str, str] = {
 """What a change does, by its kind."""
 
 
-def asked_for(kind: str, effective_at: datetime) -> tuple[str, str]:
-    """Return subject and text for a change that waits."""
+def asked_for(kind: str, effective_at: datetime, who: str, loosened: Sequence[str]) -> tuple[str, str]:
+    """Return subject and text for a change that waits. ``loosened``: in words, what a rule would ask for then."""
     when = effective_at.strftime("%Y-%m-%d %H:%M UTC")
-    return f"Asked for: {WHAT[kind]}", _ASKED_FOR.format(what=WHAT[kind], when=when)
+    lines = "".join(f"- {each}\n" for each in loosened)
+    then = _LOOSENED.format(lines=lines) if loosened else ""
+    return f"Asked for: {WHAT[kind]}", _ASKED_FOR.format(what=WHAT[kind], when=when, who=who, then=then)
 
 
 def stopped(kind: str) -> tuple[str, str]:
@@ -98,12 +109,30 @@ def in_effect(kind: str) -> tuple[str, str]:
     return f"In effect: {WHAT[kind]}", _IN_EFFECT.format(what=WHAT[kind])
 
 
+def overtaken(kind: str) -> tuple[str, str]:
+    """Return subject and text for a change that did not take effect when it was due."""
+    return f"Did not take effect: {WHAT[kind]}", _OVERTAKEN.format(what=WHAT[kind])
+
+
 _ASKED_FOR = """\
 An admin of your organisation asked for a change: {what}.
 
-It takes effect at {when}. Until then every admin can stop it, on the organisation's page.
+Asked for by:
+"{who}"
+
+{then}It takes effect at {when}. Until then every admin can stop it, on the organisation's page.
 
 If none of you should have asked for it, stop it now, and have that admin end all sessions on their account page.
+"""
+_LOOSENED = """\
+What the rule would ask for then:
+{lines}
+"""
+_OVERTAKEN = """\
+A change that was asked for in your organisation was due, and did not take effect: {what}.
+
+Whoever asked for it is no admin any more, or what it was about has changed since. If it is still wanted, an admin
+asks for it again.
 """
 _STOPPED = """\
 A change that an admin of your organisation had asked for was stopped: {what}.

@@ -1,10 +1,12 @@
 """Operators: the accounts of those who run the broker. The first are added by ``vestibule operators add``."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
+from broker.accounts.model import accounts
 from broker.accounts.organizations.model import operators
 from broker.audit.service import Audit
 
@@ -15,6 +17,16 @@ class OperatorAccount:
 
     account_id: str
     added_at: datetime
+
+
+def operators_among(connection: Connection, account_ids: Collection[str]) -> frozenset[str]:
+    """Return which of the accounts are operators' now, and active."""
+    found = (
+        select(operators.c.account_id)
+        .join(accounts, accounts.c.id == operators.c.account_id)
+        .where(operators.c.account_id.in_(account_ids), accounts.c.status == "active")
+    )
+    return frozenset(connection.execute(found).scalars())
 
 
 class Operators:

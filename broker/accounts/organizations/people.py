@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from broker.accounts.model import accounts
-from broker.accounts.organizations.capabilities import Admin, Denial, Denied, Role
+from broker.accounts.organizations.capabilities import Admin, Denial, Denied, Role, Stopper
 from broker.accounts.organizations.model import memberships
 from broker.storage.database import exclusive
 
@@ -39,15 +39,20 @@ def hold(connection: Connection, organization_id: str) -> None:
     exclusive(connection, f"organization:{organization_id}")
 
 
-def hold_as_admin(connection: Connection, admin: Admin) -> None:
+def hold_as_admin(connection: Connection, admin: Admin | Stopper) -> None:
     """Hold the organisation of an admin, who may have been removed, or it switched off, since they were judged.
 
     Raises ``Denied``.
     """
     hold(connection, admin.organization_id)
-    active = select(accounts.c.id).where(accounts.c.id == admin.organization_id, accounts.c.status == "active")
+    require_admin(connection, admin.organization_id, admin.account_id)
+
+
+def require_admin(connection: Connection, organization_id: str, account_id: str) -> None:
+    """Raise ``Denied`` unless the account is an admin's of an organisation that is switched on."""
+    active = select(accounts.c.id).where(accounts.c.id == organization_id, accounts.c.status == "active")
     if connection.execute(active).one_or_none() is None:
         raise Denied(Denial.UNKNOWN)
-    role = role_of(connection, admin.organization_id, admin.account_id)
+    role = role_of(connection, organization_id, account_id)
     if role is not Role.ADMIN:
         raise Denied(Denial.UNKNOWN if role is None else Denial.NOT_ADMIN)

@@ -34,6 +34,7 @@ class _Rules:
     organization_id: str
     own: Rule
     of_tenants: Mapping[str, Rule]
+    waived: bool
 
 
 class Preview:
@@ -61,11 +62,13 @@ class Preview:
         *,
         own: Rule | None = None,
         tenant_rules: Mapping[str, Rule] | None = None,
+        waived: bool = True,
     ) -> list[Previewed]:
         """Return the members, who joined first in front, each as of the moment of their last sign-in.
 
         ``own`` and ``tenant_rules`` (by ``tid``) are the rules as they would be; what is left out stays as it is.
-        Raises ``LookupError`` when there is no such organisation.
+        ``waived``: an exception does in place of the proof, which it does not for admins. Raises ``LookupError`` when
+        there is no such organisation.
         """
         stored = connection.execute(
             select(organizations.c.rule).where(organizations.c.id == organization_id)
@@ -73,7 +76,7 @@ class Preview:
         if stored is None:
             raise LookupError("no such organisation")
         in_force = self._admissions.rules_of(connection, [organization_id])[organization_id]
-        now = _Rules(organization_id=organization_id, own=load(stored), of_tenants=in_force)
+        now = _Rules(organization_id=organization_id, own=load(stored), of_tenants=in_force, waived=waived)
         proposed = tenant_rules or {}
         then = replace(
             now, own=own or now.own, of_tenants={tid: proposed.get(tid, rule) for tid, rule in in_force.items()}
@@ -90,8 +93,11 @@ class Preview:
         ]
 
     def shut_out(self, connection: Connection, organization_id: str) -> frozenset[str]:
-        """Return the account ids of the admins whose last sign-in does not meet the rules as they are, or is not known."""
-        found = self.of(connection, organization_id)
+        """Return the account ids of the admins whose last sign-in does not meet the rules as they are.
+
+        Those of whom none is known, too.
+        """
+        found = self.of(connection, organization_id, waived=False)
         admins = [each for each in found if each.role is Role.ADMIN]
         return frozenset(each.account_id for each in admins if each.before is None or not each.before.met)
 
@@ -112,11 +118,14 @@ class Preview:
     def _judge(self, connection: Connection, last: PastSignIn, rules: _Rules, admission: Admission | None) -> Standing:
         def waivers() -> Iterator[Waiver]:
             # Asked for only where the proof alone does not do.
+            if not rules.waived:
+                return
             found = self._exceptions.waivers(connection, last.tenant, last.account_id, last.signed_in_at)
             yield from (each for each in found if each.exemption.organization == rules.organization_id)
 
         rule = effective(rules.own, rules.of_tenants, last.tenant)
-        return self._belongings.judge(last, rule, admission, waivers(), last.signed_in_at)
+        seen = admission.in_the_eyes_of(rules.organization_id) if admission is not None else None
+        return self._belongings.judge(last, rule, seen, waivers(), last.signed_in_at)
 
     def _proposed(self, last: PastSignIn, then: _Rules, admission: Admission | None) -> Admission | None:
         """Return the terms of the tenant under the rule it would have."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, select
 
@@ -46,6 +47,21 @@ class NameTaken(Exception):
 
 class TooMany(Exception):
     """There are as many as there may be."""
+
+
+class Share(StrEnum):
+    """What an organisation can ask for only so often, as programs see it."""
+
+    CHANGES = "too_many_changes"
+    EXCEPTIONS = "too_many_exceptions"
+
+
+class TooOften(Exception):
+    """The organisation, or one of its admins, has asked for as many as they may in a day."""
+
+    def __init__(self, share: Share) -> None:
+        super().__init__(share.value)
+        self.share = share
 
 
 def read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Organization]:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from broker.accounts.model import accounts, people
 from broker.accounts.organizations.capabilities import Denial, Denied, FreshAdmin, Leaver, Person, Role
 from broker.accounts.organizations.changes import Applier, Change, ChangeKind, Changes
-from broker.accounts.organizations.model import invitations, memberships, operators, organizations
+from broker.accounts.organizations.model import former_memberships, invitations, memberships, operators, organizations
 from broker.accounts.organizations.names import clean_name, name_key
 from broker.accounts.organizations.people import admins_of, hold, hold_as_admin, role_of
 from broker.accounts.organizations.records import LastAdmin, MemberEntry, NameTaken, Organization, TooMany, read
@@ -200,6 +200,7 @@ class Organizations:
             raise LastAdmin(left)
         for each in theirs:
             self._roles.end(connection, each.id, account_id, account_id, "membership.left", now)
+        connection.execute(delete(former_memberships).where(former_memberships.c.account_id == account_id))
         if connection.execute(delete(operators).where(operators.c.account_id == account_id)).rowcount:
             self._audit.record(connection, action="operator.removed", account_id=account_id, now=now)
         # Only of an address that is theirs for certain: others could wish an invitation away by claiming it.

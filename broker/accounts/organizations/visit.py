@@ -21,6 +21,7 @@ from broker.accounts.organizations.capabilities import (
     Member,
     Operator,
     Person,
+    Stopper,
 )
 from broker.accounts.organizations.changes import Changes
 from broker.accounts.organizations.invitations import Invitations
@@ -105,6 +106,12 @@ def leaver_of(pages: OrganizationPages, connection: Connection, organization_id:
         return pages.authority.leaver(connection, session_of(pages, now), organization_id, now)
     except Denied as denied:
         raise _once_more(denied, page) from denied
+
+
+def stopper_of(pages: OrganizationPages, connection: Connection, organization_id: str) -> Stopper:
+    """Return an admin of the organisation, suspended or not. Raises :class:`SignInFirst` or :class:`Denied`."""
+    now = pages.clock()
+    return pages.authority.stopper(connection, session_of(pages, now), organization_id, now)
 
 
 def admin_of(pages: OrganizationPages, connection: Connection, organization_id: str) -> Admin:

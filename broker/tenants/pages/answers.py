@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from broker.accounts.organizations.capabilities import Denied
 from broker.accounts.organizations.pages.places import LIST, organization_page
+from broker.accounts.organizations.records import Share, TooOften
 from broker.accounts.organizations.visit import answer, answer_denied, sign_in_first
 from broker.accounts.service import AccountClosed
 from broker.accounts.visit import SignInFirst
@@ -27,7 +28,7 @@ _WORDS = {
     ),
     Conflicting.IN_RULE: (
         "Your organisation's rule requires this tenant: without it, nobody might be able to meet the rule.",
-        "Take the tenant out of the rule first.",
+        "Take the tenant out of the rule first. To have it suspended at once, write to the people who run this site.",
     ),
     Conflicting.SHUTS_OUT: (
         "You do not meet this rule yourself, so it would shut you out.",
@@ -41,6 +42,11 @@ _WORDS = {
     ),
 }
 
+_TOO_OFTEN = {
+    Share.CHANGES: "You have asked for as many changes as an admin may in 24 hours.",
+    Share.EXCEPTIONS: "Your organisation has asked for as many exceptions as it may in 24 hours, or waits for as many.",
+}
+
 
 def register(room: Blueprint) -> None:
     """Answer what the views of ``room`` raise."""
@@ -49,6 +55,7 @@ def register(room: Blueprint) -> None:
     room.register_error_handler(Denied, answer_denied)
     room.register_error_handler(NotFound, _not_found)
     room.register_error_handler(Conflict, _conflict)
+    room.register_error_handler(TooOften, _too_often)
 
 
 def _not_found(_: NotFound) -> ResponseReturnValue:
@@ -74,6 +81,20 @@ def _conflict(conflict: Conflict) -> ResponseReturnValue:
             sentence=sentence,
             next_step=next_step,
             detail=conflict.code.value,
+            link=_back(),
+        )
+    )
+
+
+def _too_often(refused: TooOften) -> ResponseReturnValue:
+    return answer(
+        BrokerError(
+            status=429,
+            code=refused.share.value,
+            title="Nothing was changed",
+            sentence=_TOO_OFTEN[refused.share],
+            next_step="Try again tomorrow. What is stricter can be saved at any time, and what waits can be stopped.",
+            detail=refused.share.value,
             link=_back(),
         )
     )

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
+from broker.accounts.organizations import rule_words
 from broker.accounts.organizations.changes import Change
-from broker.accounts.organizations.pages import rule_words, shown
+from broker.accounts.organizations.pages import shown
 from broker.accounts.organizations.pages.places import noticed, organization_page
 from broker.accounts.organizations.visit import OrganizationPages, admin_of, fresh_admin_of
 from broker.tenants.domains import domain_of, domains_of, parse

@@ -65,6 +65,13 @@ def people_of_organizations() -> None:
         refers={"organization_id": "organizations", "account_id": "accounts"},
     )
     index("memberships", "account_id")
+    table(
+        "former_memberships",
+        *(text("organization_id"), text("account_id"), moment("left_at")),
+        key=("organization_id", "account_id"),
+        refers={"organization_id": "organizations", "account_id": "accounts"},
+    )
+    index("former_memberships", "account_id")
     op.create_table(
         "invitations",
         *(text("id"), text("token_hash"), text("organization_id")),

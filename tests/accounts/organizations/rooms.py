@@ -11,7 +11,7 @@ from sqlalchemy import Table, func, insert, select
 
 from broker.accounts.organizations.authority import Authority
 from broker.accounts.organizations.belonging import Belongings
-from broker.accounts.organizations.capabilities import Admin, FreshAdmin, Leaver, Person, Role
+from broker.accounts.organizations.capabilities import Admin, FreshAdmin, Leaver, Person, Role, Stopper
 from broker.accounts.organizations.changes import Changes
 from broker.accounts.organizations.invitations import Invitations
 from broker.accounts.organizations.last_sign_ins import LastSignIns
@@ -19,6 +19,7 @@ from broker.accounts.organizations.model import memberships
 from broker.accounts.organizations.notices import Notices
 from broker.accounts.organizations.operators import Operators
 from broker.accounts.organizations.preview import Preview
+from broker.accounts.organizations.rescue import Rescue
 from broker.accounts.organizations.service import Organizations
 from broker.accounts.organizations.suspension import Suspensions
 from broker.accounts.service import Accounts
@@ -101,9 +102,6 @@ class Room:
         pseudonyms = Pseudonyms({"v1": token_bytes(32)})
         self.accounts = Accounts(self.cipher, pseudonyms, self.index, self.audit, self.outbox)
         self.notices = Notices(self.accounts, self.outbox, ISSUER)
-        self.changes = Changes(self.audit, self.notices)
-        self.organizations = Organizations(self.accounts, self.audit, self.changes)
-        self.invitations = Invitations(self.accounts, self.cipher, self.index, self.audit, self.outbox)
         self.operators = Operators(self.audit)
         self.last_sign_ins = LastSignIns(self.cipher)
         self.suspensions = Suspensions(self.audit)
@@ -119,6 +117,10 @@ class Room:
             last_sign_ins=self.last_sign_ins,
             configured=self.configured,
         )
+        self.changes = Changes(self.audit, self.notices, self.preview.shut_out)
+        self.organizations = Organizations(self.accounts, self.audit, self.changes)
+        self.invitations = Invitations(self.accounts, self.cipher, self.index, self.audit, self.outbox)
+        self.rescue = Rescue(self.audit, self.changes, self.notices)
         self.authority = Authority(
             sign_ins=Standing(
                 accounts=self.accounts,
@@ -269,6 +271,10 @@ def admin(person: Person, organization_id: str) -> Admin:
         role=Role.ADMIN,
         fresh=False,
     )
+
+
+def stopper(person: Person, organization_id: str) -> Stopper:
+    return Stopper(account_id=person.account_id, proven=person.proven, now=person.now, organization_id=organization_id)
 
 
 def fresh_admin(person: Person, organization_id: str, *, now: datetime | None = None) -> FreshAdmin:

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, select, update
 
 from broker.accounts.organizations import notices
 from broker.accounts.organizations.capabilities import Denied, FreshAdmin
-from broker.accounts.organizations.changes import WAIT, Change, ChangeKind, Obsolete
+from broker.accounts.organizations.changes import KEPT, MOST_IN_A_DAY, WAIT, Change, ChangeKind, Obsolete
 from broker.accounts.organizations.model import changes, organizations
-from tests.accounts.organizations.rooms import ISSUER, NOW, Room, admin, fresh_admin
+from broker.accounts.organizations.records import Share, TooOften
+from tests.accounts.organizations.rooms import ISSUER, NOW, Room, fresh_admin, stopper
 
 DUE = NOW + WAIT
 MOMENT = timedelta(microseconds=1)
@@ -84,14 +85,14 @@ def test_every_admin_can_stop_what_another_asked_for_without_a_fresh_proof(room:
     organization_id, (ada, bob) = room.admins("ada", "bob")
     change = propose(room, ada)
     with room.database.begin() as connection:
-        assert room.changes.stop(connection, admin(bob, organization_id), change.id) == change
+        assert room.changes.stop(connection, stopper(bob, organization_id), change.id) == change
     assert room.changes.apply_due(room.database, DUE, {ChangeKind.RULE: take}) == 0
     assert states(room) == {change.id: "stopped"}
     assert [mail["subject"].partition(":")[0] for mail in room.mails()] == ["Asked for", "Stopped"] * 2
     ((_, who, _),) = room.audited("change.stopped")
     assert who == bob.account_id
     with pytest.raises(LookupError), room.database.begin() as connection:
-        room.changes.stop(connection, bob, change.id)
+        room.changes.stop(connection, stopper(bob, organization_id), change.id)
 
 
 def test_t12_an_admin_of_another_organisation_stops_nothing(room: Room) -> None:
@@ -100,9 +101,9 @@ def test_t12_an_admin_of_another_organisation_stops_nothing(room: Room) -> None:
     other = room.organization(eve, "Other")
     change = propose(room, ada)
     with pytest.raises(LookupError), room.database.begin() as connection:
-        room.changes.stop(connection, admin(eve, other), change.id)
+        room.changes.stop(connection, stopper(eve, other), change.id)
     with pytest.raises(Denied), room.database.begin() as connection:
-        room.changes.stop(connection, admin(eve, ada.organization_id), change.id)
+        room.changes.stop(connection, stopper(eve, ada.organization_id), change.id)
     with pytest.raises(Denied), room.database.begin() as connection:
         room.changes.propose(connection, fresh_admin(eve, ada.organization_id), ChangeKind.RULE)
     assert states(room) == {change.id: "pending"}
@@ -134,13 +135,18 @@ def test_what_waits_is_ended_by_a_wish_that_needs_no_wait(room: Room) -> None:
     assert len(room.audited("change.replaced")) == 1
 
 
-def test_a_change_that_is_obsolete_leaves_nothing_behind_and_nobody_is_told_that_it_took_effect(room: Room) -> None:
+def test_a_change_that_is_obsolete_leaves_nothing_behind_and_the_admins_are_told_so(
+    room: Room,
+) -> None:
     _, (ada,) = room.admins("ada")
     change = propose(room, ada, name="!")
     assert room.changes.apply_due(room.database, DUE, {ChangeKind.RULE: fail}) == 0
     assert names(room) == ["Example"]
     assert states(room) == {change.id: "failed"}
-    assert len(room.mails()) == 1
+    assert [mail["subject"] for mail in room.mails()] == [
+        "Asked for: looser rules for the organisation",
+        "Did not take effect: looser rules for the organisation",
+    ]
     ((_, _, detail),) = room.audited("change.failed")
     assert detail["reason"] == "moved_on"
 
@@ -197,17 +203,78 @@ def test_every_kind_of_change_has_words(room: Room) -> None:
     assert notices.WHAT.keys() == {each.value for each in ChangeKind}
 
 
-def test_who_has_no_address_is_not_told_and_a_shared_address_is_told_once(room: Room) -> None:
+def test_who_has_no_verified_address_is_not_told_and_a_shared_address_is_told_once(room: Room) -> None:
     organization_id, (ada, bob) = room.admins("ada", "bob")
     erased = room.person("carl").account_id
     with room.database.begin() as connection:
         room.accounts.set_email(connection, bob.account_id, "ADA@example.org", verified=True, now=NOW)
         room.accounts.erase(connection, erased, NOW)
     dora = room.person("dora", email="")
+    eve = room.person("eve", email="victim@elsewhere.example", verified=False)
     before = len(room.mails())
     with room.database.begin() as connection:
-        also = (ada.account_id, erased, dora.account_id)
+        also = (ada.account_id, erased, dora.account_id, eve.account_id)
         room.notices.tell_admins(connection, organization_id, "Subject", "Text.", NOW, also)
     told = [mail for mail in room.mails() if mail["subject"] == "Subject"]
     assert [mail["to"].casefold() for mail in told] == ["ada@example.org"]
     assert len(room.mails()) == before + 1
+
+
+def test_what_waits_already_is_returned_and_nobody_is_told_again(room: Room) -> None:
+    organization_id, (ada, bob) = room.admins("ada", "bob")
+    first = propose(room, ada, name="!")
+    told = len(room.mails())
+    later = fresh_admin(bob, organization_id, now=NOW + timedelta(hours=1))
+    assert propose(room, later, name="!") == first
+    assert len(room.mails()) == told
+    assert states(room) == {first.id: "pending"}
+
+
+def test_what_somebody_asked_for_who_is_no_admin_any_more_is_asked_for_anew(room: Room) -> None:
+    _, (ada, bob) = room.admins("ada", "bob")
+    first = propose(room, ada, name="!")
+    with room.database.begin() as connection:
+        room.organizations.remove_member(connection, ada, ada.account_id)
+    second = propose(room, bob, name="!")
+    assert states(room) == {first.id: "replaced", second.id: "pending"}
+
+
+def test_an_admin_asks_for_twenty_changes_in_a_day_and_another_admin_for_their_own(room: Room) -> None:
+    organization_id, (ada, bob) = room.admins("ada", "bob")
+    asked = [propose(room, bob, name=str(n)) for n in range(MOST_IN_A_DAY)]
+    with room.database.begin() as connection:
+        room.changes.stop(connection, stopper(bob, organization_id), asked[-1].id)
+    with pytest.raises(TooOften) as refused:
+        propose(room, bob, name="!")
+    assert refused.value.share is Share.CHANGES
+    propose(room, ada, name="what undoes it")
+    eve = room.person("eve")
+    propose(room, fresh_admin(eve, room.organization(eve, "Other")))
+    propose(room, fresh_admin(bob, organization_id, now=NOW + timedelta(days=1)), name="!")
+
+
+def test_what_has_ended_is_forgotten_after_400_days_and_what_waits_is_not(room: Room) -> None:
+    organization_id, (ada,) = room.admins("ada")
+    change = propose(room, ada)
+    with room.database.begin() as connection:
+        room.changes.stop(connection, stopper(ada, organization_id), change.id)
+        room.organizations.disable(connection, organization_id, NOW)
+    eve = room.person("eve")
+    waits = propose(room, fresh_admin(eve, room.organization(eve, "Other")), ChangeKind.ATTEST)
+    assert room.changes.apply_due(room.database, NOW + KEPT, {}) == 0
+    assert states(room) == {change.id: "stopped", waits.id: "pending"}
+    assert room.changes.apply_due(room.database, NOW + KEPT + MOMENT, {}) == 0
+    assert states(room) == {waits.id: "pending"}
+    assert len(room.audited("change.stopped")) == 1
+
+
+def test_the_mail_about_a_looser_rule_says_what_it_would_ask_for_and_who_wants_it(room: Room) -> None:
+    _, (ada,) = room.admins("ada")
+    rule = {"guests": True, "providers": ["entra", "github"], "max_age": None}
+    with room.database.begin() as connection:
+        room.changes.propose(connection, ada, ChangeKind.RULE, "", rule)
+    (mail,) = room.mails()
+    for line in ("- Age of the proof: no limit of its own", "- Guests: let in", "- Providers: only entra, github"):
+        assert f"{line}\n" in mail["text"]
+    assert '\nAsked for by:\n"ada"\n' in mail["text"]
+    assert '\n"Example"\n' in mail["text"]

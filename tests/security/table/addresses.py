@@ -15,6 +15,10 @@ def chooser(house: House) -> str:
     return path
 
 
+def work(house: House) -> str:
+    return chooser(house).replace("/signin/", "/work/")
+
+
 def departure(house: House) -> str:
     return f"{chooser(house)}/github"
 

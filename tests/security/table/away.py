@@ -7,6 +7,8 @@ import requests
 from broker.settings.clients import DEVICE_CODE
 from tests.security.table.families import Row
 from tests.security.table.house import MANAGEMENT_TOKEN
+from tests.security.table.organizations import RESOURCES, ROOMS
+from tests.security.table.places import example
 from tests.security.table.scenes import Given
 
 Attempt = Callable[[Given], requests.Response]
@@ -43,6 +45,41 @@ def _get(path: str) -> Attempt:
 
 def _post(path: str, **form: str) -> Attempt:
     return lambda given: given.visitor.post(path, {**form, "csrf_token": given.form_token})
+
+
+def _room(method: str, rule: str) -> Attempt:
+    """Return an attempt at a page of admins or operators. The link of an invitation is a good one."""
+    path = example(rule)
+
+    def attempt(given: Given) -> requests.Response:
+        where = given.invitation if rule == "/invitations/<token>" else path
+        if method == "GET":
+            return given.visitor.get(where)
+        return given.visitor.post(where, {"csrf_token": given.form_token, "name": "One more"})
+
+    return attempt
+
+
+def _resource(method: str, rule: str) -> Attempt:
+    def attempt(given: Given) -> requests.Response:
+        return given.house.send(method, example(rule), headers={"Authorization": f"Bearer {given.managing}"})
+
+    return attempt
+
+
+def _work(method: str) -> Attempt:
+    """Return an attempt to find the way, by whoever signs in to their account."""
+
+    def attempt(given: Given) -> requests.Response:
+        begun = given.visitor.get("/signin")
+        if not begun.is_redirect:
+            return begun
+        path = begun.headers["Location"].replace("/signin/", "/work/")
+        if method == "GET":
+            return given.visitor.get(path)
+        return given.visitor.post(path, {"csrf_token": given.form_token, "work": "contoso.example"})
+
+    return attempt
 
 
 def _returns(given: Given) -> requests.Response:
@@ -109,6 +146,9 @@ NEEDS_STORE: Mapping[Row, Attempt] = {
     Row(method="POST", rule="/account/sessions/end-others"): _post("/account/sessions/end-others"),
     Row(method="POST", rule="/account/sign-out-everywhere"): _post("/account/sign-out-everywhere"),
     Row(method="POST", rule="/account/erase"): _post("/account/erase", confirm="erase"),
+    **{Row(method=method, rule="/work/<transaction_id>"): _work(method) for method in ("GET", "POST")},
+    **{row: _room(row.method, row.rule) for row in ROOMS},
+    **{row: _resource(row.method, row.rule) for row in RESOURCES},
 }
 
 WITHOUT_STORE: Mapping[Row, str] = {
@@ -120,6 +160,7 @@ WITHOUT_STORE: Mapping[Row, str] = {
             "/jwks",
             "/assets/<name>",
             "/device",
+            "/for-admins/<provider_id>/<code>",
         )
     },
     Row(method="POST", rule="/token", grant="refresh_token"): "used up in the database",
@@ -140,17 +181,17 @@ WITHOUT_STORE: Mapping[Row, str] = {
 }
 
 # What begins with the store, and is content with it.
-WITHOUT_DATABASE = (
-    "/",
-    "/logout",
-    "/signin",
-    "/signin/<transaction_id>",
-    "/signin/<transaction_id>/<provider_id>",
+WITHOUT_DATABASE = frozenset(
+    {
+        *(("GET", rule) for rule in ("/", "/logout", "/signin", "/signin/<transaction_id>", "/work/<transaction_id>")),
+        ("GET", "/signin/<transaction_id>/<provider_id>"),
+        ("GET", "/callback/<provider_id>/consent"),
+    }
 )
 
 # What looks into the database before it does anything else, or at last.
 NEEDS_DATABASE: Mapping[Row, Attempt] = {
-    **{row: attempt for row, attempt in NEEDS_STORE.items() if row.rule not in WITHOUT_DATABASE},
+    **{row: attempt for row, attempt in NEEDS_STORE.items() if (row.method, row.rule) not in WITHOUT_DATABASE},
     Row(method="POST", rule="/token", grant="refresh_token"): _grant("refresh_token"),
     Row(method="POST", rule="/token", grant="client_credentials"): _grant("client_credentials"),
     **{Row(method=method, rule="/register/<client_id>"): _management(method) for method in ("GET", "PUT", "DELETE")},

@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from broker.oidc.scopes import MANAGEMENT
 from broker.settings.clients import DEVICE_CODE, ClientMetadata
 from providers.standins import Standins
 from tests import servers
@@ -53,7 +54,9 @@ def clients() -> dict[str, dict[str, Any]]:
     return {
         "basic": client(**requesting),
         "post": client(auth_method="client_secret_post"),
-        "signer": client(**keyed, secret=None, access_token_format="jwt"),
+        "signer": client(
+            **keyed, secret=None, access_token_format="jwt", scopes=[*SCOPES, "introspection", *sorted(MANAGEMENT)]
+        ),
         "public": client(auth_method="none", secret=None, grant_types=FOR_PEOPLE, scopes=SCOPES),
         "third": client(first_party=False, name="Third Party"),
         "bound": client(dpop_bound_access_tokens=True),
@@ -69,7 +72,8 @@ def clients() -> dict[str, dict[str, Any]]:
     }
 
 
-def _without_cookies() -> requests.Session:
+def without_cookies() -> requests.Session:
+    """Return a session that keeps no cookies, whatever it is given."""
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -88,7 +92,7 @@ class House:
     person: Visitor = field(repr=False)
     clients: dict[str, Mapping[str, Any]] = field(repr=False)
     until_then: ExitStack = field(repr=False)
-    http: requests.Session = field(repr=False, default_factory=_without_cookies)
+    http: requests.Session = field(repr=False, default_factory=without_cookies)
     made: dict[object, Any] = field(repr=False, default_factory=dict)
 
     @property

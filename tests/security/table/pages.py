@@ -116,6 +116,20 @@ PAGES: dict[Row, Cells] = {
     Row(method="GET", rule="/signin/<transaction_id>/<provider_id>"): page(
         (t10.address("GET", addresses.departure),), T5=(t5.departure,), T7=(t7.a_transaction,)
     ),
+    Row(method="GET", rule="/work/<transaction_id>"): page(
+        (t10.address("GET", addresses.work),),
+        T5="tests/signin/test_work.py: without an active tenant nobody is asked, or led there",
+        T7=(t7.a_transaction,),
+    ),
+    Row(method="POST", rule="/work/<transaction_id>"): form(
+        addresses.work,
+        T1=(t1.empty_post("/work/x"),),
+        T5="tests/signin/test_work.py: without an active tenant nobody is asked, or led there",
+        T7=(t7.a_transaction,),
+    ),
+    Row(method="GET", rule="/for-admins/<provider_id>/<code>"): page(
+        (t10.address("GET", "/for-admins/entra/AADSTS90094"),),
+    ),
     Row(method="GET", rule="/leave/<transaction_id>"): page(
         (t10.address("GET", "/leave/x"),), T5=(t5.giving_up,), T6=BACK_TO_THE_CLIENT, T7=(t7.a_transaction,)
     ),

@@ -1,5 +1,6 @@
 """A place that takes a JWT, and what it is put through (T9)."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -48,6 +49,12 @@ class Place:
         response = self.send(house, token)
         assert response.status_code < 500, (name, response.text)
         assert not self.accepted(response), name
+
+
+def example(rule: str) -> str:
+    """Return an address of a rule, of things that there are not."""
+    shaped = {"context": "c1", "verb": "approve", "provider_id": "entra"}
+    return re.sub("<([^>]*)>", lambda found: shaped.get(found[1], "00000000-0000-4000-8000-000000000000"), rule)
 
 
 def status(*good: int) -> Callable[[requests.Response], bool]:

@@ -9,15 +9,18 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import update
 
 from broker.accounts.model import accounts
+from broker.oidc.scopes import MANAGEMENT
 from broker.settings.clients import ClientMetadata
 from providers.standins import browser as upstream
 from providers.standins.browser import Returned
 from tests.oidc.kinds import API, consent
-from tests.security.table.house import EVERY_GRANT, House
+from tests.organizations import SignedIn, invited, organization
+from tests.security.table.house import EVERY_GRANT, SCOPES, House
 from tests.world import Page, Visitor, running
 
 
@@ -43,15 +46,22 @@ class Given:
     returned: Returned
     form_token: str
     probe: str
+    managing: str
+    invitation: str
 
 
 def given_out(house: House, persona: str, provider: str) -> Given:
     """Return all that a third party's client and its user can have of a broker that is all right."""
-    client_id = house.add_client(first_party=False, resources=[API], name="Third Party")
+    scopes = [*SCOPES, *sorted(MANAGEMENT)]
+    client_id = house.add_client(
+        first_party=False, resources=[API], name="Third Party", scopes=[*scopes, "introspection"]
+    )
     visitor, away = house.visitor(persona, provider), house.world.visitor()
-    page = visitor.walk(visitor.authorize(house.request(client_id, resource=API)))
-    assert isinstance(page, Page)
-    consent(house.world, visitor, page)
+    wishes: tuple[dict[str, str], ...] = ({"resource": API}, {"scope": " ".join(scopes)})
+    for wish in wishes:
+        page = visitor.walk(visitor.authorize(house.request(client_id, **wish)))
+        assert isinstance(page, Page)
+        consent(house.world, visitor, page)
     asking = visitor.walk(visitor.authorize(house.request(client_id, prompt="consent")))
     assert isinstance(asking, Page)
     codes, waiting = house.device(client_id), house.device(client_id)
@@ -61,6 +71,7 @@ def given_out(house: House, persona: str, provider: str) -> Given:
         begun = away.get(begun.headers["Location"])
     pushed = house.call("/par", client_id, house.request(client_id, prompt="none").parameters)
     account = visitor.page(visitor.get("/account"))
+    own = organization(house.world, SignedIn(world=house.world, visitor=visitor), f"House {uuid4()}")
     service = house.call("/token", client_id, {"grant_type": "client_credentials"})
     return Given(
         house=house,
@@ -81,6 +92,8 @@ def given_out(house: House, persona: str, provider: str) -> Given:
         returned=upstream.sign_in(begun.headers["Location"], persona),
         form_token=account.form_token(),
         probe=house.world.parts.proofs.start_probe(provider, house.world.clock()),
+        managing=house.tokens(client_id, visitor, scope=" ".join(scopes))["access_token"],
+        invitation=invited(own, "somebody@example.org", house.folder)[1],
     )
 
 
@@ -122,8 +135,22 @@ def provider_off(house: House) -> Given:
 
 def rule_tightened(house: House) -> Given:
     """The client asks for more now than what was proven to it."""
-    given, parts = given_out(house, "oidc-mfa", "generic"), house.world.parts
-    metadata = {**house.clients[given.client_id], "strength": "phishing_resistant"}
+    given = given_out(house, "oidc-mfa", "generic")
+    _changed(given, strength="phishing_resistant")
+    return given
+
+
+def provider_dropped(house: House) -> Given:
+    """The client does not take the provider any more by which they came."""
+    given = given_out(house, "oidc-phr", "generic")
+    _changed(given, providers=["entra", "github"])
+    return given
+
+
+def _changed(given: Given, **changes: object) -> None:
+    """Change the client's registration."""
+    house, parts = given.house, given.house.world.parts
+    metadata = {**house.clients[given.client_id], **changes}
     del metadata["secret"]
     with parts.database.begin() as connection:
         registered = parts.clients.registered(connection, given.client_id)
@@ -136,7 +163,6 @@ def rule_tightened(house: House) -> Given:
             house.world.clock(),
             secret_sha256=registered.client.secret_sha256,
         )
-    return given
 
 
 def proof_aged(house: House) -> Given:

@@ -101,6 +101,28 @@ def own_page(method: str, path: str) -> Check:
     return check
 
 
+def room(method: str, path: str) -> Check:
+    """As :func:`own_page`, for the pages of admins and operators, which are come back to."""
+
+    def check(house: House) -> None:
+        aged: Given = house.once(proof_aged)
+        before = everything(house)
+        house.world.clock.move(EIGHT_HOURS)
+        signed_out(_own(aged, method, path), method)
+        assert everything(house) == before
+
+    return check
+
+
+def signed_out(response: requests.Response, method: str) -> None:
+    """Hold an answer to what those pages answer to somebody whose sign-in does not hold."""
+    if method == "GET":
+        assert response.status_code == 303
+        assert response.headers["Location"].startswith("/signin?next=")
+    else:
+        assert (response.status_code, "Sign in first" in response.text) == (403, True)
+
+
 def fresh_page(path: str) -> Check:
     """What decides who can get in takes a proof of the last minutes."""
 

@@ -9,11 +9,13 @@ from broker.settings.clients import DEVICE_CODE
 from tests.oidc.kinds import API, introspect
 from tests.security.table.house import AFTERWARDS, MANAGEMENT_TOKEN, House
 from tests.security.table.places import Check
-from tests.security.table.scenes import Given, account_closed, client_disabled, provider_off
+from tests.security.table.scenes import Given, account_closed, client_disabled, provider_dropped, provider_off
+from tests.security.table.t1 import signed_out
 from tests.security.table.t8 import told
 from tests.world import Page, arrival
 
 REFUSED = (401, "invalid_client")
+WAYS_CLOSED = (account_closed, provider_off, provider_dropped)
 
 
 def client(path: str, **given: str) -> Check:
@@ -34,7 +36,7 @@ def grant(name: str) -> Check:
         assert told(scene.house.call("/token", scene.client_id, scene.forms[name])) == REFUSED
         if name == "client_credentials":
             return
-        for closed in (house.once(account_closed), house.once(provider_off)):
+        for closed in map(house.once, WAYS_CLOSED):
             response = closed.house.call("/token", closed.client_id, closed.forms[name])
             assert told(response) == (400, "invalid_grant"), response.text
 
@@ -43,7 +45,7 @@ def grant(name: str) -> Check:
 
 def access_token(method: str) -> Check:
     def check(house: House) -> None:
-        for scene in (house.once(client_disabled), house.once(account_closed), house.once(provider_off)):
+        for scene in map(house.once, (client_disabled, *WAYS_CLOSED)):
             headers = {"Authorization": f"Bearer {scene.tokens['access_token']}"}
             assert told(scene.house.send(method, "/userinfo", headers=headers)) == (401, "invalid_token")
 
@@ -56,16 +58,16 @@ def introspection(house: House) -> None:
     by_token = {"Authorization": f"Bearer {scene.service_token}"}
     assert house.send("POST", "/introspect", data={"token": "x"}, headers=by_token).status_code == 401
     assert introspect(house.world, "api", house.tokens("for-api", resource=API)["access_token"])["active"] is True
-    for each in (scene, house.once(account_closed), house.once(provider_off)):
+    for each in (scene, *map(house.once, WAYS_CLOSED)):
         assert introspect(each.house.world, "api", each.for_api) == {"active": False}
-    for closed in (house.once(account_closed), house.once(provider_off)):
+    for closed in map(house.once, WAYS_CLOSED):
         answer = closed.house.call("/introspect", closed.client_id, {"token": closed.tokens["access_token"]})
         assert answer.json() == {"active": False}
 
 
 def introspection_of_refresh_tokens(house: House) -> None:
     """What refreshes nothing is not active."""
-    for closed in (house.once(account_closed), house.once(provider_off)):
+    for closed in map(house.once, WAYS_CLOSED):
         answer = closed.house.call("/introspect", closed.client_id, {"token": closed.tokens["refresh_token"]})
         assert answer.json() == {"active": False}
 
@@ -114,7 +116,7 @@ def authorization(house: House) -> None:
     scene: Given = house.once(client_disabled)
     _page(scene.visitor.authorize(house.request(scene.client_id)))
     _page(scene.visitor.get("/authorize", params={"client_id": scene.client_id, "request_uri": scene.request_uri}))
-    for closed in (house.once(account_closed), house.once(provider_off)):
+    for closed in map(house.once, WAYS_CLOSED):
         for request in (
             closed.house.request(closed.client_id, prompt="none").parameters,
             {"client_id": closed.client_id, "request_uri": closed.request_uri},
@@ -224,6 +226,33 @@ def own_page(method: str, path: str) -> Check:
                 _page(response, 403)
             else:
                 assert (response.status_code, response.headers.get("Location")) == (303, "/signin")
+
+    return check
+
+
+def room(method: str, path: str) -> Check:
+    """As :func:`own_page`, for the pages of admins and operators."""
+
+    def check(house: House) -> None:
+        for scene in (house.once(account_closed), house.once(provider_off)):
+            response = (
+                scene.visitor.get(path)
+                if method == "GET"
+                else scene.visitor.post(path, {"csrf_token": scene.form_token, "name": "x"})
+            )
+            signed_out(response, method)
+
+    return check
+
+
+def resource(method: str, path: str) -> Check:
+    """A token of the management API ends with its client, its account and the way it came."""
+
+    def check(house: House) -> None:
+        for scene in map(house.once, (client_disabled, *WAYS_CLOSED)):
+            headers = {"Authorization": f"Bearer {scene.managing}"}
+            response = scene.house.send(method, path, headers=headers)
+            assert (response.status_code, response.json()["code"]) == (401, "invalid_token"), response.text
 
     return check
 

@@ -59,6 +59,8 @@ def at_authorize_by_form(house: House) -> None:
     for name, uri in TRICKS.items():
         request = {**house.request("basic", prompt="none").parameters, "redirect_uri": uri}
         again = house.person.post("/authorize", request)
+        if name == "NUL" and again.status_code == 400:
+            continue  # no form with one is read at all
         assert again.status_code == 303
         assert again.headers["Location"].startswith("/authorize?"), name
         _shown(house.person.get(again.headers["Location"]), name)

@@ -172,8 +172,10 @@ def a_transaction(house: House) -> None:
     path = visitor.authorize(house.request("basic")).headers["Location"]
     leave = path.replace("/signin/", "/leave/")
     assert visitor.get(leave).headers["Location"].startswith(CALLBACK)
-    for each in (leave, path, f"{path}/github"):
+    for each in (leave, path, f"{path}/github", path.replace("/signin/", "/work/")):
         assert visitor.get(each).status_code == 400
+    looked_up = visitor.submit(path.replace("/signin/", "/work/"), {"work": "contoso.example"}, page="/device")
+    assert looked_up.status_code == 400
 
 
 def an_email_link(house: House) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import requests
 
+from broker.oidc.scopes import MANAGEMENT
 from tests.oidc.jose.samples import Members
 from tests.security.table.forgeries import BY_KID, FORGERIES, OWN_KEY, Lie, Specimen
 from tests.security.table.house import AFTERWARDS, House
@@ -88,9 +89,14 @@ def goes_back(response: requests.Response) -> bool:
 # Access tokens as JWT (RFC 9068).
 
 
-def access_token(send: Sent, accepted: Callable[[requests.Response], bool], *, service: bool = False) -> Check:
+def access_token(
+    send: Sent, accepted: Callable[[requests.Response], bool], *, service: bool = False, managing: bool = False
+) -> Check:
+    """``service``: a client's own token, ``managing``: one of somebody's that opens the management API."""
+
     def specimen(house: House) -> Specimen:
-        return ours(house, house.once(service_token if service else _jwt_tokens)["access_token"])
+        made = service_token if service else _managing_tokens if managing else _jwt_tokens
+        return ours(house, house.once(made)["access_token"])
 
     return Place(
         takes=set() if service else {ACCESS_TOKEN, OPAQUE},
@@ -104,6 +110,10 @@ def access_token(send: Sent, accepted: Callable[[requests.Response], bool], *, s
 
 def _jwt_tokens(house: House) -> object:
     return house.tokens("signer")
+
+
+def _managing_tokens(house: House) -> object:
+    return house.tokens("signer", scope=" ".join(["openid", *MANAGEMENT]))
 
 
 def service_token(house: House) -> object:

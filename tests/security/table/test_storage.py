@@ -14,6 +14,7 @@ from tests.security.table.away import NEEDS_DATABASE, NEEDS_STORE, WITHOUT_STORE
 from tests.security.table.endpoints import ENDPOINTS
 from tests.security.table.families import Row
 from tests.security.table.house import House, open_house
+from tests.security.table.organizations import RESOURCES
 from tests.security.table.scenes import Given, given_out
 from tests.security.table.t8 import told
 from tests.security.table.test_table import TABLE
@@ -69,7 +70,9 @@ def refused(attempts: Mapping[Row, Attempt], given: Given) -> None:
     for row, answer in answers.items():
         assert not any(prize in answer.text for prize in PRIZES), row
         assert answer.headers["Cache-Control"] == "no-store"
-        if row in ENDPOINTS:
+        if row in RESOURCES:
+            assert answer.json()["code"] == "temporarily_unavailable"
+        elif row in ENDPOINTS:
             assert told(answer) == (503, "temporarily_unavailable")
         else:
             assert "We are having trouble right now" in answer.text

@@ -10,10 +10,11 @@ from broker.settings.clients import GrantType
 from tests.security.table.endpoints import ENDPOINTS
 from tests.security.table.families import Family, Row
 from tests.security.table.house import House
+from tests.security.table.organizations import RESOURCES, ROOMS
 from tests.security.table.pages import PAGES
 from tests.security.table.places import Check
 
-TABLE = {**ENDPOINTS, **PAGES}
+TABLE = {**ENDPOINTS, **RESOURCES, **PAGES, **ROOMS}
 CELLS = [
     pytest.param(check, id=f"{family}-{row}-{number}".replace("/", "."))
     for row, cells in TABLE.items()
@@ -46,7 +47,7 @@ def _registered(app: Flask) -> set[str]:
 
 def test_t10_every_change_by_a_browser_needs_a_form_of_ours(house: House) -> None:
     """But for what programs call, and what comes from another site by its nature, which changes nothing by itself."""
-    exempt = {"/authorize", "/callback/<provider_id>", "/logout"} | {row.rule for row in ENDPOINTS}
+    exempt = {"/authorize", "/callback/<provider_id>", "/logout"} | {row.rule for row in {**ENDPOINTS, **RESOURCES}}
     for row in TABLE:
         if row.method == "GET" or row.rule in exempt:
             continue

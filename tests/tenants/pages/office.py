@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select
 from broker.accounts.model import accounts
 from broker.accounts.organizations.capabilities import FreshAdmin, FreshOperator, Role
 from broker.accounts.organizations.changes import WAIT
-from broker.accounts.organizations.model import changes, memberships, operators, organizations
+from broker.accounts.organizations.model import changes, former_memberships, memberships, operators, organizations
 from broker.audit.model import audit_entries
 from broker.signin.sessions import COOKIE, Session
 from broker.tenants.mapping_records import Mapping as Tenant
@@ -34,7 +34,7 @@ SPEAKING = frozenset({GLOBAL_ADMINISTRATOR})
 ADA, GRACE, OLGA, OTTO = "2fa-true", "gh-same-email", "entra-mfa", "entra-phr"
 _TABLES = (
     *(exception_places, exception_approvals, exceptions, attestations, tenant_domains, mappings),
-    *(changes, memberships, organizations, operators),
+    *(changes, memberships, former_memberships, organizations, operators),
 )
 
 

@@ -14,9 +14,9 @@ from broker.accounts.organizations.people import role_of
 from broker.accounts.organizations.records import TooMany
 from broker.accounts.organizations.visit import (
     OrganizationPages,
-    admin_of,
     fresh_admin_of,
     person_of,
+    stopper_of,
 )
 from broker.accounts.visit import SignInFirst
 from broker.tenants.errors import NotFound
@@ -49,11 +49,11 @@ def invite(pages: OrganizationPages, organization_id: str) -> ResponseReturnValu
 
 
 def withdraw(pages: OrganizationPages, organization_id: str, invitation_id: str) -> ResponseReturnValue:
-    """POST .../invitations/<invitation>/withdraw: by any admin, without a fresh proof, as it lets nobody in."""
+    """POST .../invitations/<invitation>/withdraw: by any admin, suspended or not. It lets nobody in."""
     with pages.database.begin() as connection:
-        admin = admin_of(pages, connection, organization_id)
+        stopper = stopper_of(pages, connection, organization_id)
         try:
-            pages.invitations.withdraw(connection, admin, invitation_id)
+            pages.invitations.withdraw(connection, stopper, invitation_id)
         except LookupError as error:
             raise NotFound(invitation_id) from error
     return places.noticed(places.organization_page(organization_id), "withdrawn")

@@ -6,8 +6,9 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
-from broker.accounts.organizations.capabilities import Admin, Denial, Denied, Member, Person, Role
-from broker.accounts.organizations.pages import places, rule_words, shown
+from broker.accounts.organizations import rule_words
+from broker.accounts.organizations.capabilities import Admin, Denial, Denied, Member, Person, Role, Stopper
+from broker.accounts.organizations.pages import places, shown
 from broker.accounts.organizations.pages.words import NOTICES
 from broker.accounts.organizations.records import LastAdmin, NameTaken, TooMany
 from broker.accounts.organizations.visit import (
@@ -18,13 +19,14 @@ from broker.accounts.organizations.visit import (
     member_of,
     operator_of,
     person_of,
+    stopper_of,
 )
 from broker.accounts.organizations.words import suspended_because
 from broker.tenants.errors import NotFound
 from broker.web.errors import BrokerError
 from claims.decision import Purpose
 
-_NOT_A_NAME = "A name has 2 to 80 printable characters on one line."
+_NOT_A_NAME = "A name has 2 to 80 printable characters on one line, and no address in it: no @, :// or www."
 _NAME_TAKEN = "Another organisation has this name, or one that reads the same."
 _NOTHING: Mapping[str, str] = {}
 
@@ -53,9 +55,15 @@ def create(pages: OrganizationPages) -> ResponseReturnValue:
 
 
 def show(pages: OrganizationPages, organization_id: str) -> ResponseReturnValue:
-    """GET /organizations/<organization>: for admins all there is, for members their own membership."""
+    """GET /organizations/<organization>: for admins all there is, for members their own membership.
+
+    An admin whose membership is suspended sees what waits, and can stop it.
+    """
     with pages.database.read() as connection:
-        member = member_of(pages, connection, organization_id)
+        try:
+            member = member_of(pages, connection, organization_id)
+        except Denied as denied:
+            return _of_suspended(pages, connection, organization_id, denied)
         if isinstance(member, Admin):
             return _of_admin(pages, connection, member)
         return _of_member(pages, connection, member)
@@ -85,11 +93,11 @@ def rename(pages: OrganizationPages, organization_id: str) -> ResponseReturnValu
 
 
 def stop(pages: OrganizationPages, organization_id: str, change_id: str) -> ResponseReturnValue:
-    """POST .../changes/<change>/stop: by any admin, without a fresh proof, as it keeps things as they are."""
+    """POST .../changes/<change>/stop: by any admin, suspended or not. It keeps things as they are."""
     with pages.database.begin() as connection:
-        admin = admin_of(pages, connection, organization_id)
+        stopper = stopper_of(pages, connection, organization_id)
         try:
-            pages.changes.stop(connection, admin, change_id)
+            pages.changes.stop(connection, stopper, change_id)
         except LookupError as error:
             raise NotFound(change_id) from error
     return places.noticed(places.organization_page(organization_id), "stopped")
@@ -216,6 +224,36 @@ def _of_admin(
         problems=problems,
         notice=NOTICES.get(request.args.get("notice", "")),
     )
+
+
+def _of_suspended(pages: OrganizationPages, connection: Connection, organization_id: str, denied: Denied) -> str:
+    """Return the page of an admin whose membership is suspended, with no more than it takes to stop what waits."""
+    if denied.standing is None:
+        raise denied
+    stopper = _stopper(pages, connection, organization_id, denied)
+    organization = pages.organizations.get(connection, organization_id)
+    tenants = pages.mappings.of_organization(connection, organization_id)
+    entries = pages.organizations.members(connection, organization_id)
+    people = shown.people_of(pages, connection, (each.account_id for each in entries))
+    changes = pages.changes.waiting(connection, organization_id)
+    sentence, next_step = suspended_because(denied.standing)
+    return render_template(
+        "organizations/suspended.html",
+        organization=organization,
+        sentence=sentence,
+        next_step=next_step,
+        changes=shown.waiting(changes, people, organization.rule, tenants, shown.names_of(pages, tenants)),
+        invitations=shown.invitations(pages, connection, organization_id, people, stopper.now),
+        notice=NOTICES.get(request.args.get("notice", "")),
+    )
+
+
+def _stopper(pages: OrganizationPages, connection: Connection, organization_id: str, suspended: Denied) -> Stopper:
+    try:
+        return stopper_of(pages, connection, organization_id)
+    except Denied as denied:
+        # To an ordinary member, why they are suspended says more.
+        raise suspended from denied
 
 
 def _of_member(pages: OrganizationPages, connection: Connection, member: Member) -> str:

@@ -9,12 +9,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
+from broker.accounts.organizations import rule_words
 from broker.accounts.organizations.belonging import Standing
 from broker.accounts.organizations.capabilities import Admin
 from broker.accounts.organizations.changes import Change, ChangeKind
-from broker.accounts.organizations.pages import places, rule_words, shown, words
-from broker.accounts.organizations.pages.rule_words import Names
+from broker.accounts.organizations.pages import places, shown, words
 from broker.accounts.organizations.preview import Previewed
+from broker.accounts.organizations.rule_words import Names
 from broker.accounts.organizations.visit import OrganizationPages, admin_of, fresh_admin_of
 from broker.tenants.errors import Conflict, Conflicting
 from broker.tenants.mappings import Mapping as Tenant

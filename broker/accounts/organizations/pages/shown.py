@@ -5,11 +5,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from broker.accounts.organizations import rule_words
 from broker.accounts.organizations.capabilities import Admin, Role
 from broker.accounts.organizations.changes import Change, ChangeKind
-from broker.accounts.organizations.pages import rule_words, words
-from broker.accounts.organizations.pages.rule_words import Names
+from broker.accounts.organizations.pages import words
 from broker.accounts.organizations.records import MemberEntry
+from broker.accounts.organizations.rule_words import Names
 from broker.accounts.organizations.visit import OrganizationPages
 from broker.tenants.exception_records import ExceptionRecord
 from broker.tenants.exception_records import State as ExceptionState
@@ -115,9 +116,15 @@ def members(
                 "you": entry.account_id == admin.account_id,
                 "unmet": words.unmet(standing) if standing is not None else None,
                 "unseen": standing is None,
+                "untold": entry.role is Role.ADMIN and not _is_told(person),
             }
         )
     return shown
+
+
+def _is_told(person: Profile | None) -> bool:
+    """Return whether mails about the organisation reach somebody."""
+    return person is not None and person.email is not None and person.email_verified
 
 
 def is_only_admin(shown: Iterable[Shown]) -> bool:

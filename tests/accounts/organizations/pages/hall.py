@@ -15,7 +15,14 @@ from sqlalchemy import Connection, delete, insert, select
 from broker.accounts.limits import MOST_AN_HOUR
 from broker.accounts.organizations.capabilities import FreshAdmin, Role
 from broker.accounts.organizations.changes import WAIT
-from broker.accounts.organizations.model import changes, invitations, last_sign_ins, memberships, organizations
+from broker.accounts.organizations.model import (
+    changes,
+    former_memberships,
+    invitations,
+    last_sign_ins,
+    memberships,
+    organizations,
+)
 from broker.audit.model import audit_entries
 from broker.signin.sessions import COOKIE, Session
 from broker.tenants.model import attestations, exception_places, exceptions, mappings
@@ -27,7 +34,7 @@ TOM, OLGA = "canary-entra-mfa@personas.example", "canary-msa-mfa@personas.exampl
 STALE = timedelta(minutes=11)
 _TABLES = (
     *(exception_places, exceptions, attestations, mappings),
-    *(changes, invitations, last_sign_ins, memberships, organizations),
+    *(changes, former_memberships, invitations, last_sign_ins, memberships, organizations),
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 
 from broker.accounts.organizations.capabilities import Role
-from broker.accounts.organizations.changes import ChangeKind
+from broker.accounts.organizations.changes import MOST_IN_A_DAY, ChangeKind
 from broker.accounts.organizations.service import MOST_OF_ONE_ADMIN
 from broker.signin.sessions import COOKIE
 from broker.tenants.model import exceptions
@@ -234,6 +234,56 @@ def test_a_suspended_member_reads_why_and_what_to_do(hall: Hall) -> None:
     assert "Your membership is suspended" in words(refused)
     account = hall.tom.text("/account")
     assert "Strict House suspended member" in account
+
+
+def test_t12_an_admin_who_is_suspended_finds_what_waits_and_stops_it(hall: Hall) -> None:
+    here = hall.organization(hall.ada, name="Strict House")
+    hall.join(id_of(here), hall.tom, Role.ADMIN)
+    hall.ada.done(here, f"members/{hall.tom.account_id}/remove")
+    hall.ada.done(here, "invitations", {"email": "friend@elsewhere.example"})
+    hall.rule(here, Rule(providers=frozenset({"github"})))
+    listed = hall.tom.get("/organizations")
+    assert f'href="{here}"' in listed.text
+    assert "As an admin, you can stop what waits there." in words(listed)
+    page = hall.tom.text(here)
+    assert "Your membership is suspended. Your organisation does not accept the way you signed in." in page
+    assert "Remove the admin" in page
+    assert "Invitation 1" in page
+    assert "friend@elsewhere.example" not in page
+    (change_id,) = hall.waiting(here)
+    page = hall.tom.done(here, f"changes/{change_id}/stop")
+    assert "Stopped." in page
+    (invitation_id,) = hall.invited(here)
+    page = hall.tom.done(here, f"invitations/{invitation_id}/withdraw")
+    assert "Invitation 1" not in page
+    assert (hall.waiting(here), hall.invited(here), hall.role(here, hall.tom)) == ([], [], "admin")
+
+
+def test_t12_more_than_twenty_changes_in_a_day_are_refused_with_a_page(hall: Hall) -> None:
+    here = hall.organization(hall.ada, hall.tom)
+    for _ in range(MOST_IN_A_DAY):
+        hall.ada.done(here, f"members/{hall.tom.account_id}/role", {"role": "admin"})
+        (change_id,) = hall.waiting(here)
+        hall.ada.done(here, f"changes/{change_id}/stop")
+    refused = hall.ada.press(here, f"members/{hall.tom.account_id}/role", {"role": "admin"})
+    assert refused.status_code == 429
+    assert "too_many_changes" in refused.text or "as many changes as an admin may" in words(refused)
+    assert hall.waiting(here) == []
+
+
+def test_admins_whom_no_mail_reaches_are_named(hall: Hall) -> None:
+    here = hall.organization(hall.ada, hall.tom)
+    assert "Is told nothing by mail" not in hall.ada.text(here)
+    with hall.books() as connection:
+        before = hall.people.accounts.person(connection, hall.ada.account_id)
+    address = before.email or "ada@example.org"
+    for verified in (False, before.email_verified):
+        with hall.books() as connection:
+            hall.people.accounts.set_email(
+                connection, hall.ada.account_id, address, verified=verified, now=hall.world.clock()
+            )
+        told = "Is told nothing by mail: has no address that is confirmed" not in hall.ada.text(here)
+        assert told is verified
 
 
 def test_the_account_page_and_the_data_tell_of_memberships(hall: Hall) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from broker.accounts.organizations.pages.rule_words import span_words
+from broker.accounts.organizations.rule_words import span_words
 from broker.tenants.rules import NOTHING_MORE, OF_A_NEW_TENANT, Rule
 from claims.evidence import Binding, Strength
 from providers.standins import CONTOSO, NORTHWIND

@@ -1,10 +1,11 @@
 """A rule in words, member by member. Names in it were chosen by people, so they stand apart from our own words."""
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
-from broker.tenants.rules import NOTHING_MORE, Rule, changed
+from broker.tenants.rules import NOTHING_MORE, Rule, as_json, changed, load
 from claims.evidence import Binding, Strength
 
 LABELS = {
@@ -58,6 +59,13 @@ def of(rule: Rule, members: Collection[str], names: Names, *, was: Rule | None =
         _line(rule, member, names, was=None if was is None else _line(was, member, names))
         for member in _in_order(members)
     ]
+
+
+def plain(members: Mapping[str, object]) -> list[str]:
+    """Return, as plain text, what a rule would say in these members, JSON values of a change that waits."""
+    rule = load(json.dumps({**as_json(NOTHING_MORE), **members}))
+    lines = of(rule, members.keys(), Names(providers={}, tenants={}))
+    return [f"{each.label}: {' '.join((each.text, ', '.join(each.names))).strip()}" for each in lines]
 
 
 def _in_order(members: Collection[str]) -> Iterable[str]:

@@ -1,0 +1,67 @@
+"""Changes that wait, as values."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+WAIT = timedelta(hours=24)
+"""How long a change waits, and may be stopped."""
+
+
+class ChangeKind(StrEnum):
+    """What waits."""
+
+    RULE = "rule"
+    TENANT_RULE = "tenant_rule"
+    PROMOTE = "promote"
+    DEMOTE = "demote"
+    REMOVE_ADMIN = "remove_admin"
+    TENANT = "tenant"
+    RESUME = "resume"
+    RELEASE = "release"
+    ATTEST = "attest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """``target``: the id of what it changes, empty for the organisation itself. ``payload``: JSON values only."""
+
+    id: str
+    organization_id: str
+    kind: ChangeKind
+    target: str
+    payload: Mapping[str, Any]
+    requested_by: str
+    requested_at: datetime
+    effective_at: datetime
+
+
+class Obsolete(Exception):
+    """The world has moved on, and the change cannot take effect. ``reason`` is a code, for the audit."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+Applier = Callable[[Connection, Change, datetime], None]
+"""Has a change of one kind take effect, in the transaction that marks it done. Raises :class:`Obsolete`."""
+
+
+def read(row: Row[*tuple[Any, ...]]) -> Change:
+    """Return the change of a row of the table."""
+    return Change(
+        id=row.id,
+        organization_id=row.organization_id,
+        kind=ChangeKind(row.kind),
+        target=row.target,
+        payload=json.loads(row.payload),
+        requested_by=row.requested_by,
+        requested_at=row.requested_at,
+        effective_at=row.effective_at,
+    )
