@@ -103,6 +103,7 @@ def download(pages: AccountPages) -> ResponseReturnValue:
         kept = pages.accounts.export(connection, account_id)
         organizations = _organizations(pages, connection, visit)
         last_sign_in = _last_sign_in(pages, connection, account_id)
+        left = pages.organizations.left_by(connection, account_id)
     sessions = [
         {
             "provider": each.provider_id,
@@ -124,6 +125,7 @@ def download(pages: AccountPages) -> ResponseReturnValue:
     whole = {
         **kept,
         "organizations": organizations,
+        "former_organizations": [{"id": each, "left_at": left_at.isoformat()} for each, left_at in left],
         "last_sign_in": last_sign_in,
         "sessions": sessions,
         "registries": registries,

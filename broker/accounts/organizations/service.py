@@ -183,6 +183,15 @@ class Organizations:
         self._changes.postpone(connection, organization_id, now)
         self._record(connection, "organization.enabled", organization_id, operator_id, now)
 
+    def left_by(self, connection: Connection, account_id: str) -> list[tuple[str, datetime]]:
+        """Return the organisations that an account has left, by id, and when it did the last time."""
+        rows = connection.execute(
+            select(former_memberships.c.organization_id, former_memberships.c.left_at)
+            .where(former_memberships.c.account_id == account_id)
+            .order_by(former_memberships.c.left_at, former_memberships.c.organization_id)
+        )
+        return [(row.organization_id, row.left_at) for row in rows]
+
     def forget(self, connection: Connection, account_id: str, now: datetime) -> None:
         """End what an account has here, in the transaction that erases it: before ``Accounts.erase`` does.
 

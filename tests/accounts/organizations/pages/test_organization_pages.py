@@ -294,6 +294,10 @@ def test_the_account_page_and_the_data_tell_of_memberships(hall: Hall) -> None:
     ]
     assert "/organizations" in hall.tom.get("/").text
     assert "/organizations" not in hall.world.visitor().get("/").text
+    hall.tom.done(here, "leave")
+    left = hall.tom.get("/account/data.json").json()
+    assert left["organizations"] == []
+    assert id_of(here) in {each["id"] for each in left["former_organizations"]}
 
 
 def test_whoever_is_let_in_by_an_exception_sees_where_they_belong_and_opens_nothing(hall: Hall) -> None:
