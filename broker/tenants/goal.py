@@ -7,7 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from broker.accounts.organizations.authority import Authority, Denied
+from broker.accounts.organizations.authority import Authority
+from broker.accounts.organizations.capabilities import Denied
 from broker.signin.goals import Landing, Preview, SignedIn
 from broker.signin.policy import FRESHEST, Policy
 from broker.signin.sessions import Session, Sessions

@@ -32,8 +32,6 @@ from broker.signin.standing import Standing as SignIns
 from claims.decision import Purpose, Reason
 from claims.evidence import Binding, Strength
 
-__all__ = ["Admin", "Authority", "Denial", "Denied", "FreshAdmin", "FreshOperator", "Member", "Operator", "Person"]
-
 
 class Authority:
     """Makes capabilities. ``operator_tenants`` are the ``tid`` by which operators may sign in."""
