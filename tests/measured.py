@@ -40,6 +40,7 @@ UNMEASURED = (
     "security/test_stolen_cookie.py",
     "security/test_t4_organizations.py",
     "security/test_t4_scope.py",
+    "security/test_t5_tenants.py",
     "security/test_t6_redirect_uri.py",
     "security/test_t9_jose.py",
     "signin/test_matrix.py",

@@ -209,7 +209,7 @@ def running(
             once.share_templates(app)
             port = listener.getsockname()[1]
             server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno())
-            thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+            thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
             thread.start()
             try:
                 client_secrets = {

@@ -224,19 +224,19 @@ class Redeemer:
 
     def _judge(self, client: Client, grant: Grant, purpose: Purpose, now: datetime) -> tuple[Profile, Verdict]:
         """Return person and verdict. Raises ``InvalidGrantError`` unless account, identity, way in and proof hold."""
+        # Ages were judged when the request was answered, just now; at a refresh the client's limit counts again.
+        rule = client.rule if purpose is Purpose.REFRESH else replace(client.rule, max_age=None)
+        demand = Demand(asked_at=now, acr=grant.essential_acr)
+        with self._database.read() as connection:
+            judged = self._standing.judge(connection, grant, purpose, now, client=client, rule=rule, demand=demand)
+            # Taken back in the meantime, it counts no more: no statement for a first-party client.
+            consented = client.first_party or self._consents.covers(
+                connection, grant.account_id, client.client_id, grant.consent_scopes
+            )
         # A client that moved to another sector may not learn there who it knew elsewhere.
-        if client.sector == grant.sector:
-            # Ages were judged when the request was answered, just now; at a refresh the client's limit counts again.
-            rule = client.rule if purpose is Purpose.REFRESH else replace(client.rule, max_age=None)
-            demand = Demand(asked_at=now, acr=grant.essential_acr)
-            with self._database.read() as connection:
-                judged = self._standing.judge(connection, grant, purpose, now, client=client, rule=rule, demand=demand)
-                # Taken back in the meantime, it counts no more: no statement for a first-party client.
-                consented = client.first_party or self._consents.covers(
-                    connection, grant.account_id, client.client_id, grant.consent_scopes
-                )
-            if judged.holds and consented and judged.person is not None and judged.verdict is not None:
-                return judged.person, judged.verdict
+        known_here = client.sector == grant.sector
+        if judged.holds and consented and known_here and judged.person is not None and judged.verdict is not None:
+            return judged.person, judged.verdict
         raise InvalidGrantError("The sign-in behind this no longer holds. The user has to sign in again.")
 
     def _tokens(

@@ -166,7 +166,7 @@ class Gate:
         verdict, waiver = judge(
             requirement, admission, identified.authentication, now, partial(self._waivers, identified, admission, now)
         )
-        again = identified.again or _anew(verdict, provider)
+        again = _anew(verdict, provider) or identified.again
         if not verdict.satisfied and again is not None and flow.challenges == 0:
             return self._challenge(flow, provider, again, now)
         if not verdict.satisfied and not probing:
@@ -188,18 +188,11 @@ class Gate:
 
     def _admission(self, provider_id: str, identified: Identified, now: datetime) -> Admission:
         """Return the terms of who came. Raises :class:`ProviderError` where nobody may come this way."""
-        if identified.mapping:
-            raise ProviderError(Fault.INVALID_RESPONSE, "what shows that somebody may speak for a tenant opens nothing")
-        found = identified.admitted
-        if found is None:
-            found = self._admissions.read(provider_id, identified.subject.tenant, (), now)
-        if not isinstance(found, Admission):
-            raise ProviderError(Fault.TENANT_NOT_ALLOWED, "nobody may come by this tenant")
-        if identified.guest and not found.rule.guests:
-            raise ProviderError(Fault.GUEST_REFUSED, "a guest of a tenant that takes none")
-        if not admits(found, provider_id, guest=identified.guest):
-            raise ProviderError(Fault.TENANT_NOT_ALLOWED, "the tenant's rule takes nobody by this provider")
-        return found
+        found = identified.admitted or self._admissions.read(provider_id, "", (), now)
+        to_sign_in = not identified.mapping  # what shows that somebody may speak for a tenant opens nothing
+        if to_sign_in and isinstance(found, Admission) and admits(found, provider_id, guest=identified.guest):
+            return found
+        raise ProviderError(Fault.TENANT_NOT_ALLOWED, "the tenant, or its rule, lets nobody in this way")
 
     def _waivers(self, identified: Identified, admission: Admission, now: datetime) -> list[Waiver]:
         with self._database.read() as connection:

@@ -62,10 +62,13 @@ class MappingGoal:
     def finish(self, connection: Connection, signed_in: SignedIn) -> Landing:
         payload, now, identified = signed_in.transaction.payload, signed_in.now, signed_in.identified
         session = self._sessions.find(signed_in.cookie, now)
-        if signed_in.cookie is None or session is None or session.key != payload["session"]:
-            raise _not_yours("not the session that asked for the mapping")
-        if not identified.mapping:
-            raise _not_yours("a sign-in that was not asked to speak for the tenant")
+        if (
+            signed_in.cookie is None
+            or session is None
+            or session.key != payload["session"]
+            or not identified.mapping  # it was not asked to speak for the tenant
+        ):
+            raise _not_yours("not the session, or the sign-in, of this mapping")
         try:
             admin = self._authority.fresh_admin(connection, session, str(payload["organization"]), now, grace=LIFETIME)
         except Denied as denied:

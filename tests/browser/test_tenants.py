@@ -34,8 +34,8 @@ def an_admin(person: Person) -> None:
 def an_operator(person: Person) -> None:
     """Sign in with a passkey, and be made an operator by the command line."""
     person.open("/account")
-    person.choose("Work account")
-    person.pick("entra-phr")
+    person.choose("Example ID")
+    person.pick("oidc-phr")
     person.approve()
     person.heading("Your account")
     parts, now = person.house.world.parts, person.house.world.clock()

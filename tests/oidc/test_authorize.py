@@ -160,3 +160,16 @@ def test_giving_up_tells_the_registry(world: World) -> None:
     assert back.parameters["state"] == request.state
     # The transaction has ended with it.
     assert visitor.get(cancel).status_code == 400
+
+
+def test_what_is_posted_is_a_form_and_can_be_read(world: World) -> None:
+    visitor = world.visitor()
+    assert visitor.post("/authorize", json={"client_id": "registry"}).status_code == 400
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert visitor.http.post(f"{world.base}/authorize", "client_id=%ff", headers=headers, timeout=20).status_code == 400
+
+
+def test_a_request_object_that_is_none_goes_back_to_a_client_that_has_keys(busy: World) -> None:
+    visitor = busy.visitor()
+    response = visitor.authorize(busy.registry("signing").request(request="a.b.c"))
+    assert arrival(response.headers["Location"]).parameters["error"] == "invalid_request_object"

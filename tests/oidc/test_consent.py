@@ -129,6 +129,7 @@ def test_what_was_given_is_shown_and_can_be_taken_back(busy: World) -> None:
     assert refresh(busy, "third-party", tokens.response["refresh_token"]).json()["error"] == "invalid_grant"
     assert busy.registry().userinfo(tokens.response["access_token"]).status_code == 401
     assert visitor.submit("/account/registries/withdraw", {"client_id": "third-party"}).status_code == 404
+    assert visitor.submit("/account/registries/withdraw", {"client_id": "../no client id"}).status_code == 404
     asked(busy, visitor, "entra-ngcmfa")
 
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select, update
 
 from broker.accounts.organizations.capabilities import Role
-from broker.tenants.model import attestations
-from broker.tenants.rules import Rule
+from broker.tenants.model import attestations, mappings
+from broker.tenants.rules import Rule, dump
 from claims.evidence import Strength
 from claims.vocabulary import ACR_EXEMPT, ACR_MFA
-from providers.standins import NORTHWIND, Standins
+from providers.standins import CONTOSO, NORTHWIND, Standins
 from tests.organizations import Organization, SignedIn, a_day_passes, operator, organization, signed_in, tokens
 from tests.security.tenants import ALL, NOTHING, SCOPE, InUse, mapped_world, refused
 from tests.world import Page, World
@@ -108,6 +108,23 @@ def test_t4_a_tenants_maximum_age_asks_the_provider_anew(mapped: Mapped) -> None
     silent = person.visitor.walk(person.visitor.authorize(world.registry().request(prompt="none")))
     assert not isinstance(silent, Page)
     assert silent.parameters["error"] == "login_required"
+
+
+def test_t4_a_tenants_own_limits_are_known_when_its_people_come_back_and_hold_then(mapped: Mapped) -> None:
+    world, _, _ = mapped
+    contoso = organization(world, signed_in(world, "2fa-true", "github"), "Contoso Crates")
+    mapping_id = contoso.map_tenant(CONTOSO)
+    contoso.set_rule(Rule(guests=False, max_age=timedelta(hours=1)), mapping_id)
+    world.standins.forget_requests()
+    stale = signed_in(world, "entra-stale", "entra")
+    assert world.standins.redirects() == 2, "the session of ten hours ago was not enough, and Entra was asked again"
+    auth_time = stale.session.authentication.auth_time
+    assert auth_time is not None
+    assert world.clock() - auth_time < timedelta(hours=1)
+    with world.parts.database.begin() as connection:
+        rule = dump(Rule(guests=False, providers=frozenset({"github"})))
+        connection.execute(update(mappings).where(mappings.c.id == mapping_id).values(rule=rule))
+    assert refused(world, "entra-mfa") == "tenant_not_allowed"
 
 
 def test_t4_guests_come_in_only_where_the_tenant_takes_them_and_go_when_it_does_no_more(mapped: Mapped) -> None:

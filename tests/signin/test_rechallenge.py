@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.world import Page, World
+from tests.world import Arrival, Page, World
 
 CASES = {
     "msa": ("msa-nomfa", 2),
@@ -21,3 +21,10 @@ def test_a_provider_that_never_returns_mfa_is_asked_so_often_and_no_more(world: 
     assert page.status == 403
     assert page.meta("reason") == "too_weak"
     assert world.standins.redirects() == redirects
+
+
+@pytest.mark.parametrize("persona", ["entra-mfa-demanded", "entra-consent"])
+def test_an_error_that_asking_again_can_mend_is_asked_again_once(world: World, persona: str) -> None:
+    world.standins.forget_requests()
+    assert isinstance(world.visitor().sign_in(persona, "entra"), Arrival)
+    assert world.standins.redirects() == 2

@@ -97,6 +97,11 @@ def test_t8_what_is_the_operators_stays_the_operators(broker: Broker) -> None:
     assert (client.first_party, client.resources, client.insecure_pkce_optional) == (False, frozenset(), False)
 
 
+def test_t8_no_client_gives_itself_a_scope_of_the_management_api(broker: Broker) -> None:
+    response = broker.ask("POST", "/register", broker.initial_token, json=asked(scope="openid organizations.manage"))
+    assert (response.status_code, error_of(response)) == (400, "invalid_client_metadata")
+
+
 HEADERS: dict[str, dict[str, str]] = {
     "none": {},
     "another scheme": {"Authorization": "Basic dml0OnZpdA=="},
