@@ -15,8 +15,8 @@ pins = $(shell cat $(1) pyproject.toml | sha256sum | cut -c1-16)
 RUNTIME := .venv/.runtime-$(call pins,requirements.txt)
 DEV := .venv/.dev-$(call pins,requirements-dev.txt)
 NODE := .venv/.node-$(call pins,tests/clients/package-lock.json)
-# Tests wait for browsers and child processes some of the time: one worker more than there are cores keeps all busy.
-WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+# Tests wait for browsers and child processes much of the time: twice the cores keeps both busy.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 # Databases in memory, where 2 GB of it are free, wait for no disk.
 in_memory = $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR > 1 && $$1 > 2000000 { print "TMPDIR=/dev/shm" }')
 ARGS ?=
