@@ -5,7 +5,9 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from joserfc import jwt
 
+from tests.oidc.kinds import KEY
 from tests.world import Arrival, Page, World, arrival
 
 SHOWN = {
@@ -173,3 +175,22 @@ def test_a_request_object_that_is_none_goes_back_to_a_client_that_has_keys(busy:
     visitor = busy.visitor()
     response = visitor.authorize(busy.registry("signing").request(request="a.b.c"))
     assert arrival(response.headers["Location"]).parameters["error"] == "invalid_request_object"
+
+
+def test_a_request_object_of_the_client_is_the_request(busy: World) -> None:
+    now = int(busy.clock().timestamp())
+    plain = busy.registry("signing").request()
+    claims = {
+        **plain.parameters,
+        "iss": "signing",
+        "aud": busy.base,
+        "iat": now,
+        "nbf": now,
+        "exp": now + 60,
+        "jti": "1",
+    }
+    signed = jwt.encode({"alg": "ES256", "typ": "oauth-authz-req+jwt"}, claims, KEY)
+    visitor = busy.visitor()
+    chooser = visitor.walk(visitor.get("/authorize?" + urlencode({"client_id": "signing", "request": signed})))
+    assert isinstance(chooser, Page)
+    assert chooser.status == 200
