@@ -1,5 +1,6 @@
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -135,6 +136,21 @@ def test_a_mail_that_failed_arrives_when_the_server_is_well_again(
     assert deliveries.deliver(NOW + MINUTE - SECOND) == 0
     assert deliveries.deliver(NOW + MINUTE) == 1
     assert len(server.mails) == 1
+
+
+def test_a_server_that_is_away_for_an_hour_loses_no_mail_and_doubles_none(
+    outbox: Outbox, deliveries: Deliveries, database: Database, server: Server
+) -> None:
+    """Nobody answers at all: what an organisation is told meanwhile waits, and goes out once."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    away = sending(database, deliveries._cipher, open_mailer(f"smtp://127.0.0.1:{port}", "vestibule@example.org"))
+    enqueue(outbox, database, 3)
+    assert sum(away.deliver(NOW + minute * MINUTE) for minute in range(61)) == 0
+    assert waiting(database) == 3
+    assert sum(deliveries.deliver(NOW + HOUR + minute * MINUTE) for minute in range(0, 180, 10)) == 3
+    assert sorted(str(mail["To"]) for mail in server.mails) == [f"canary-{n}@example.org" for n in range(3)]
+    assert waiting(database) == 0
 
 
 def test_one_mail_that_fails_holds_up_no_other(
