@@ -323,15 +323,6 @@ ORGANIZATION_PAGES: dict[str, tuple[str, Context]] = {
     ),
 }
 
-# Laid out as others are, so a browser need not look at them, too.
-LIKE_OTHERS = frozenset(
-    {
-        *("organizations-none", "organizations-by-operators", "organizations-exempt", "organization-member-stale"),
-        *("rules-of-tenant", "rules-preview-stale", "rules-preview-nothing"),
-        *("invitation-nameless", "invitation-already", "invitation-unverified", "invitation-no-email"),
-    }
-)
-
 
 def organization_pages_of(name: str) -> dict[str, Context]:
     """Return every template of these pages, with this in place of whatever people or providers chose."""

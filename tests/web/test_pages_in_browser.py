@@ -9,7 +9,6 @@ from werkzeug.serving import make_server
 
 from tests.chromium import DESK, SMALL, Scheme, check_page, complaints, launched
 from tests.web.conftest import LOOPBACK, build
-from tests.web.organization_samples import LIKE_OTHERS
 from tests.web.samples import PAGES
 
 
@@ -48,7 +47,7 @@ def heard(tab: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme, viewport", [("light", SMALL), ("dark", DESK)], ids=["light", "dark"])
-@pytest.mark.parametrize("name", sorted(set(PAGES) - LIKE_OTHERS))
+@pytest.mark.parametrize("name", sorted(PAGES))
 def test_axe_finds_nothing_on_the_page(
     tab: Page, site: str, heard: list[str], name: str, scheme: Scheme, viewport: ViewportSize
 ) -> None:
