@@ -84,7 +84,8 @@ def _visible(value: SecretStr) -> SecretStr:
     return value
 
 
-def _date(value: object) -> date:
+def read_date(value: object) -> date:
+    """Return a date. Raises ``ValueError``."""
     # A TOML date, or what stands for one in the environment: pydantic alone would take moments and numbers, too.
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
@@ -144,7 +145,7 @@ class TenantSettings(_Settings):
     name: Text
     guests: bool = False
     contexts: dict[Annotated[str, StringConstraints(pattern=r"^c[1-9][0-9]?$")], AcceptedStrength] = {}
-    contexts_attested_on: Annotated[date, BeforeValidator(_date)] | None = None
+    contexts_attested_on: Annotated[date, BeforeValidator(read_date)] | None = None
 
     @model_validator(mode="after")
     def _attestations_have_a_date(self) -> Self:

@@ -42,3 +42,11 @@ email_changes = Table(
     Column("email_sealed", LargeBinary, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
 )
+
+registry_accounts = Table(
+    "registry_accounts",
+    metadata,
+    Column("registry_id", String, primary_key=True),  # the registry's own id of an account of its old world
+    Column("account_id", String, ForeignKey("accounts.id"), nullable=False, index=True),  # a person's, organisation's
+    Column("since", UtcDateTime, nullable=False),
+)

@@ -18,6 +18,7 @@ from broker.storage.database import Database, exclusive
 DETAIL_KEYS = frozenset(
     {
         "binding",
+        "case",
         "change",
         "context",
         "count",
@@ -30,6 +31,7 @@ DETAIL_KEYS = frozenset(
         "organization",
         "reason",
         "reference",
+        "registry_account",
         "remedy",
         "role",
         "state",

@@ -31,10 +31,12 @@ Scope = Literal[
     "email",
     "offline_access",
     "organizations",
+    "registry_accounts",
     "organizations.read",
     "organizations.manage",
     "operator",
     "introspection",
+    "events",
 ]
 SigningAlgorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
 
@@ -88,8 +90,8 @@ class ClientMetadata(Section):
         default=("openid", "profile", "email"),
         validate_default=True,
         description='a list of "openid", "profile", "email", "offline_access" (with grant "refresh_token"), '
-        '"organizations", "organizations.read", "organizations.manage", "operator", '
-        '"introspection" (with grant "client_credentials")',
+        '"organizations", "registry_accounts", "organizations.read", "organizations.manage", "operator", '
+        '"introspection", "events" (with grant "client_credentials")',
     )
     id_token_signed_response_alg: SigningAlgorithm = Field(default="RS256", description=_ANY_ALGORITHM)
     id_token_claims: tuple[Literal["name", "email"], ...] = Field(
@@ -175,8 +177,9 @@ class ClientMetadata(Section):
             raise ValueError('lacks "openid"')
         if ("offline_access" in value) != ("refresh_token" in grants):
             raise ValueError('has "offline_access" without grant "refresh_token", or the other way round')
-        if "introspection" in value and "client_credentials" not in grants:
-            raise ValueError('has "introspection" without grant "client_credentials"')
+        for each in ("introspection", "events"):
+            if each in value and "client_credentials" not in grants:
+                raise ValueError(f'has "{each}" without grant "client_credentials"')
         return value
 
     @field_validator("subject_type")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
 from broker.settings.clients import ClientSettings
+from broker.settings.migration import MigrationSettings, StreamSettings
 from broker.settings.section import MinimumStrength, Seconds, Section, ShortSeconds
 from broker.settings.values import (
     ClientId,
@@ -105,6 +106,10 @@ class SecretSettings(Section):
     def index_key(self) -> bytes:
         """Return the key of the blind index over email addresses."""
         return decode_key(self.index)
+
+    def lasting_key(self, purpose: str) -> bytes:
+        """Return a key for what is kept for years, made from that of the blind index, which is never replaced."""
+        return hmac.digest(self.index_key(), purpose.encode(), "sha256")
 
     def audit_key(self) -> bytes:
         """Return the key of the audit chain."""
@@ -227,6 +232,10 @@ class Settings(Section):
     providers: dict[ProviderId, ProviderSettings] = Field(default_factory=dict)
     organizations: OrganizationSettings = OrganizationSettings()
     operators: OperatorSettings = OperatorSettings()
+    migration: MigrationSettings | None = Field(
+        default=None, description="the table [migration], with the registry's name and the dates of the campaign"
+    )
+    streams: dict[ClientId, StreamSettings] = Field(default_factory=dict)
     ca_bundle: Path | None = Field(default=None, description="the path of a PEM file")
     insecure_allow_private_addresses: bool = False
     log: LogSettings = LogSettings()

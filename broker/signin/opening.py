@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -34,6 +35,14 @@ class Opened:
     ends: Session | None
 
 
+class Newcomers(Protocol):
+    """Looks at whoever just signed in: somebody may have waited for them."""
+
+    def arrived(self, connection: Connection, signed_in: SignedIn, account: Resolved) -> None:
+        """Do what there is to do, in the transaction of the sign-in. Never keeps anybody from signing in."""
+        ...
+
+
 class Opening:
     """Opens sessions for every goal that needs one."""
 
@@ -45,12 +54,14 @@ class Opening:
         audit: Audit,
         exceptions: Exceptions,
         memberships: SignInsOfMembers,
+        newcomers: Newcomers | None = None,
     ) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._audit = audit
         self._exceptions = exceptions
         self._memberships = memberships
+        self._newcomers = newcomers
 
     def open(self, connection: Connection, signed_in: SignedIn, client_id: str | None = None) -> Opened:
         """Return the session of a satisfied sign-in. Its token is new: one from before the sign-in is never kept.
@@ -91,6 +102,8 @@ class Opening:
             },
             now=now,
         )
+        if self._newcomers is not None:
+            self._newcomers.arrived(connection, signed_in, account)
         entry, index = self._sessions.entries(token, session, now)
         clients = self._sessions.kept_clients(session, now) if goes_on else []
         return Opened(

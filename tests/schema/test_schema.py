@@ -18,7 +18,8 @@ import broker.events.model
 import broker.keys.model
 import broker.oidc.model
 import broker.signin.model
-import broker.tenants.model  # noqa: F401  every model, so that the metadata is whole
+import broker.tenants.model
+import migrations.accounts.model  # noqa: F401  every model, so that the metadata is whole
 from broker.storage.database import Database, metadata
 from broker.storage.schema import is_current, upgrade
 from tests.storage.parallel import in_parallel

@@ -17,6 +17,7 @@ from broker.accounts.organizations.capabilities import (
     Denied,
     FreshAdmin,
     FreshOperator,
+    FreshPerson,
     Leaver,
     Member,
     Operator,
@@ -58,6 +59,13 @@ class Authority:
         if not self._sign_ins.judge(connection, proven, purpose, now).holds:
             raise Denied(self._why(connection, proven, now))
         return Person(account_id=proven.account_id, proven=proven, now=now)
+
+    def fresh_person(self, connection: Connection, proven: Proven, now: datetime, purpose: Purpose) -> FreshPerson:
+        """Return whoever signed in, with a fresh proof. Raises :class:`Denied`."""
+        person = self.person(connection, proven, now, purpose)
+        if not self._is_fresh(connection, proven, now):
+            raise Denied(Denial.STALE)
+        return FreshPerson(account_id=person.account_id, proven=proven, now=now)
 
     def _why(self, connection: Connection, proven: Proven, now: datetime) -> Denial:
         judged = self._sign_ins.judge(connection, proven, Purpose.SESSION, now)

@@ -50,6 +50,11 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FreshPerson(Person):
+    """Somebody whose proof is at most ten minutes old: no exception stands in place of their MFA."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member(Person):
     """A member of this organisation, whose membership is not suspended."""
 

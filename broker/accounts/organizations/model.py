@@ -11,6 +11,7 @@ organizations = Table(
     Column("name", String, nullable=False),  # for everybody to read
     Column("name_key", String, nullable=False, unique=True),  # the name as it is compared
     Column("rule", Text, nullable=False),  # JSON: broker.tenants.rules
+    Column("contact_sealed", LargeBinary),  # the address that a shared account of the old world had
 )
 
 memberships = Table(

@@ -1,6 +1,6 @@
 """The verbs of organisations and memberships. Each takes the caller's connection; what changes takes a capability."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
@@ -68,6 +68,24 @@ class Organizations:
         self._audit.record(connection, action="organization.created", detail=detail, now=now)
         return organization_id
 
+    def create_shared(self, connection: Connection, admin_ids: Sequence[str], name: str, now: datetime) -> str:
+        """Make one with several admins at once, and return its id: what a shared account becomes.
+
+        Whoever calls it has seen that each of them accepted. Raises ``ValueError`` for what is no name and for fewer
+        than two admins, :class:`NameTaken`, ``AccountClosed``.
+        """
+        clean = clean_name(name)
+        if len(set(admin_ids)) < 2:
+            raise ValueError("nobody alone gets what several shared")
+        for account_id in sorted(set(admin_ids)):
+            self._accounts.hold(connection, account_id)
+        first, *others = dict.fromkeys(admin_ids)
+        organization_id = self._make(connection, clean, first, now)
+        for account_id in others:
+            self._join(connection, organization_id, account_id, Role.ADMIN, now)
+        self._record(connection, "organization.created", organization_id, first, now)
+        return organization_id
+
     def rename(self, connection: Connection, admin: FreshAdmin, name: str) -> None:
         """Give it another name. Raises ``ValueError``, :class:`NameTaken`, ``Denied``."""
         clean = clean_name(name)
@@ -86,11 +104,6 @@ class Organizations:
         if not found:
             raise LookupError("no such organisation")
         return found[0]
-
-    def find_by_name(self, connection: Connection, text: str) -> Organization | None:
-        """Return the active organisation of this name, however it is spelt in case and Unicode form."""
-        found = read(connection, organizations.c.name_key == name_key(text), accounts.c.status == "active")
-        return found[0] if found else None
 
     def all(self, connection: Connection) -> list[Organization]:
         """Return them by name, those that are switched off too."""
@@ -231,15 +244,15 @@ class Organizations:
                 )
         except IntegrityError as error:
             raise NameTaken from error
+        self._join(connection, organization_id, admin_id, Role.ADMIN, now)
+        return organization_id
+
+    def _join(self, connection: Connection, organization_id: str, account_id: str, role: Role, now: datetime) -> None:
         connection.execute(
             insert(memberships).values(
-                organization_id=organization_id,
-                account_id=admin_id,
-                role=Role.ADMIN.value,
-                joined_at=now,
+                organization_id=organization_id, account_id=account_id, role=role.value, joined_at=now
             )
         )
-        return organization_id
 
     def _role(self, connection: Connection, organization_id: str, account_id: str) -> Role:
         role = role_of(connection, organization_id, account_id)

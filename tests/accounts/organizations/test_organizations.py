@@ -1,16 +1,20 @@
 """Organisations: their names, who may have how many, and switching them off and on."""
 
+from secrets import token_bytes
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from broker.accounts.model import accounts
 from broker.accounts.organizations.capabilities import Denial, Denied, Role
 from broker.accounts.organizations.changes import WAIT
+from broker.accounts.organizations.contact import contact_of, keep_contact, reseal_contacts
 from broker.accounts.organizations.model import memberships, organizations
 from broker.accounts.organizations.names import clean_name, name_key
 from broker.accounts.organizations.records import LastAdmin, NameTaken, TooMany
 from broker.accounts.organizations.service import MOST_OF_ONE_ADMIN
 from broker.accounts.service import AccountClosed
+from broker.keys.cipher import FieldCipher
 from broker.tenants.rules import NOTHING_MORE
 from tests.accounts.organizations.rooms import DAY, NOW, Room, fresh_admin, person_of
 
@@ -50,9 +54,7 @@ def test_a_name_that_reads_the_same_is_taken_and_nothing_is_left_of_the_attempt(
         room.organization(ada, other)
     assert (room.count(organizations), room.count(accounts)) == (1, before)
     with room.database.read() as connection:
-        found = room.organizations.find_by_name(connection, other)
-    assert found is not None
-    assert found.name == "Example"
+        assert [each.name for each in room.organizations.all(connection)] == ["Example"]
 
 
 @pytest.mark.parametrize("name", ["Stra\u00dfe", "\u1f80\u0345", "\ufb03\u0301", "I\u0307\u0323", "\u3392 x"])
@@ -71,7 +73,6 @@ def test_an_organisation_is_renamed_unless_the_name_is_taken(room: Room) -> None
         room.organizations.rename(connection, ada, "\x07")
     with room.database.read() as connection:
         assert [each.name for each in room.organizations.all(connection)] == ["Other", "Renamed"]
-        assert room.organizations.find_by_name(connection, "example") is None
     (entry,) = room.audited("organization.renamed")
     assert entry[1:] == (ada.account_id, {"organization": organization_id})
 
@@ -112,7 +113,6 @@ def test_what_is_switched_off_is_found_by_operators_only_and_its_admins_can_do_n
             room.organizations.disable(connection, organization_id, NOW, "operator-id")
     with room.database.read() as connection:
         assert room.organizations.get(connection, organization_id).status == "disabled"
-        assert room.organizations.find_by_name(connection, "Example") is None
     with pytest.raises(Denied) as denied, room.database.begin() as connection:
         room.organizations.rename(connection, ada, "Renamed")
     assert denied.value.denial is Denial.UNKNOWN
@@ -173,3 +173,37 @@ def test_t12_an_admin_who_was_removed_or_made_a_member_since_changes_nothing(roo
             room.organizations.remove_member(connection, acting, ada.account_id)
         assert denied.value.denial is denial
     assert room.role(organization_id, ada.account_id) == "admin"
+
+
+def test_what_several_shared_gets_all_of_them_as_admins_at_once_and_never_one_alone(room: Room) -> None:
+    ada, bob = room.person("ada").account_id, room.person("bob").account_id
+    for alone in ([ada], [ada, ada], []):
+        with pytest.raises(ValueError, match="nobody alone"), room.database.begin() as connection:
+            room.organizations.create_shared(connection, alone, "Example", NOW)
+    with room.database.begin() as connection:
+        made = room.organizations.create_shared(connection, [ada, bob, ada], "Example", NOW)
+    assert [room.role(made, each) for each in (ada, bob)] == ["admin", "admin"]
+    assert room.audited("organization.created") == [("organization.created", ada, {"organization": made})]
+    with pytest.raises(NameTaken), room.database.begin() as connection:
+        room.organizations.create_shared(connection, [ada, bob], "example", NOW)
+    with room.database.begin() as connection:
+        room.accounts.set_status(connection, bob, "disabled")
+    with pytest.raises(AccountClosed), room.database.begin() as connection:
+        room.organizations.create_shared(connection, [ada, bob], "Other", NOW)
+
+
+def test_the_contact_of_an_organisation_is_kept_sealed_and_sealed_again(room: Room) -> None:
+    organization_id, _ = room.admins("ada")
+    keys = {"v1": token_bytes(32)}
+    cipher = FieldCipher(keys)
+    with room.database.begin() as connection:
+        assert contact_of(connection, cipher, organization_id) is None
+        keep_contact(connection, cipher, organization_id, "team@old.example")
+        assert contact_of(connection, cipher, organization_id) == "team@old.example"
+        kept = connection.execute(select(organizations.c.contact_sealed)).scalar_one()
+        assert b"team@" not in kept
+        newer = FieldCipher({**keys, "v2": token_bytes(32)})
+        assert reseal_contacts(connection, newer) == 1
+        assert contact_of(connection, newer, organization_id) == "team@old.example"
+        keep_contact(connection, cipher, organization_id, None)
+        assert contact_of(connection, cipher, organization_id) is None

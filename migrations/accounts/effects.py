@@ -1,0 +1,412 @@
+"""What a case does to an account of the old world: its effect, its undoing, its end. Nothing else changes either.
+
+Every verb takes the caller's transaction, holds the account first, and writes audit, mails and the event for the
+registry in it: they stand or fall together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from broker.accounts import carried
+from broker.accounts.end_access import ask_to_end_access
+from broker.accounts.organizations.capabilities import Denial, Denied, FreshOperator
+from broker.accounts.organizations.contact import keep_contact
+from broker.accounts.organizations.records import LastAdmin, NameTaken
+from broker.accounts.organizations.service import Organizations
+from broker.accounts.service import AccountClosed, Accounts
+from broker.audit.service import Audit
+from broker.events.security import EventKind, SecurityEvents
+from broker.events.service import Outbox
+from broker.signin.proven import Way
+from broker.signin.standing import Standing
+from migrations.accounts import links, words
+from migrations.accounts.admins import Admins
+from migrations.accounts.cases import DISPUTED, Case, CaseKind, Cases, CaseState
+from migrations.accounts.links import Verb
+from migrations.accounts.notices import Notices, day
+from migrations.accounts.periods import UNDO
+from migrations.accounts.records import Ledger, LegacyAccount, State
+
+
+class TooLate(Exception):
+    """The case is not in a state any more in which this could be done. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """The verbs."""
+
+    ledger: Ledger
+    cases: Cases
+    admins: Admins
+    accounts: Accounts
+    organizations: Organizations
+    standing: Standing
+    events: SecurityEvents
+    notices: Notices
+    outbox: Outbox
+    audit: Audit
+
+    def begin(
+        self,
+        connection: Connection,
+        legacy: LegacyAccount,
+        kind: CaseKind,
+        way: Way,
+        now: datetime,
+        *,
+        due_at: datetime,
+        details: Mapping[str, object] | None = None,
+    ) -> Case:
+        """Open a case that takes effect at ``due_at``; ``legacy`` is held, and nobody else can start one meanwhile.
+
+        Raises :class:`TooLate` where somebody has a part in the account already, or the campaign is over for it.
+        """
+        if legacy.state is not State.PENDING:
+            raise TooLate
+        case = self.cases.open(
+            connection, kind, legacy.registry_id, way, CaseState.WAITING, now, due_at=due_at, details=details
+        )
+        self.ledger.write(connection, legacy.registry_id, state=State.WAITING.value)
+        self._record(connection, f"{kind.value}_waits", case, way.account_id, now)
+        return case
+
+    def wait(self, connection: Connection, case: Case, now: datetime, *, due_at: datetime) -> Case:
+        """Have a recovery that was granted take effect at ``due_at``. Raises :class:`TooLate`.
+
+        One that the campaign is over for can be recovered still.
+        """
+        legacy = self.ledger.held(connection, case.registry_id)
+        case = self._current(connection, case, {CaseState.ASKED})
+        if legacy.state not in (State.PENDING, State.CLOSED):
+            raise TooLate
+        self.ledger.write(connection, legacy.registry_id, state=State.WAITING.value)
+        self._record(connection, f"{case.kind.value}_waits", case, None, now)
+        return self.cases.move(connection, case, CaseState.WAITING, due_at=due_at)
+
+    def take_effect(self, connection: Connection, case: Case, now: datetime, *, final: bool = False) -> Case:
+        """Have a case that is ``WAITING`` take effect, or lapse where whoever started it cannot sign in any more.
+
+        A conversion with fewer than two admins who accepted goes on waiting, until it lapses at its end. ``final``: an
+        operator decided, and nobody is offered to undo it. Raises :class:`TooLate`.
+        """
+        legacy = self.ledger.held(connection, case.registry_id)
+        case = self._current(connection, case, {CaseState.WAITING})
+        if case.kind is CaseKind.CONVERSION:
+            return self._convert(connection, legacy, case, now, final=final)
+        if not self._still_open(connection, case, now):
+            return self.lapse(connection, case, now)
+        return self._attach(connection, legacy, case, case.account_id, now, final=final)
+
+    def lapse(self, connection: Connection, case: Case, now: datetime) -> Case:
+        """End a case that came to nothing, and set the account free. Raises :class:`TooLate`."""
+        return self._release(connection, case, {CaseState.ASKED, CaseState.WAITING}, CaseState.LAPSED, None, now)
+
+    def withdraw(self, connection: Connection, case: Case, now: datetime) -> Case:
+        """End a case at the word of who started it, before it takes effect. Raises :class:`TooLate`."""
+        states = {CaseState.ASKED, CaseState.WAITING}
+        return self._release(connection, case, states, CaseState.WITHDRAWN, case.account_id, now)
+
+    def refuse(self, connection: Connection, case: Case, operator: FreshOperator) -> Case:
+        """Refuse a recovery at an operator's word, before it takes effect. Raises :class:`TooLate`, ``Denied``."""
+        self.require_impartial(connection, operator, case)
+        states, now = {CaseState.ASKED, CaseState.WAITING}, operator.now
+        if case.kind is not CaseKind.RECOVERY:
+            raise TooLate
+        refused = self._release(connection, case, states, CaseState.REFUSED, operator.account_id, now)
+        text = words.REFUSED.format(registry=self.notices.registry)
+        self.notices.people(connection, [case.account_id], "Your recovery was not granted", text, now)
+        return refused
+
+    def stop(self, connection: Connection, case: Case, now: datetime) -> Case:
+        """Stop a case before it takes effect, at the word of the old address. Raises :class:`TooLate`.
+
+        A recovery ends by that. A claim and a conversion had their proofs: the account is frozen, and an operator
+        decides.
+        """
+        legacy = self.ledger.held(connection, case.registry_id)
+        case = self._current(connection, case, {CaseState.ASKED, CaseState.WAITING})
+        links.end(connection, case.id)
+        ends = case.kind is CaseKind.RECOVERY
+        stopped = self.cases.move(
+            connection, case, CaseState.REFUSED if ends else CaseState.STOPPED, ended_at=now if ends else None
+        )
+        if ends:
+            if case.state is CaseState.WAITING:
+                self.ledger.write(connection, legacy.registry_id, state=_free(legacy).value)
+        else:
+            self.ledger.write(connection, legacy.registry_id, state=State.FROZEN.value)
+            self.notices.operators(connection, stopped, now)
+        self._record(connection, f"{case.kind.value}_stopped", case, None, now)
+        text = words.STOPPED.format(registry=self.notices.registry)
+        self.notices.people(connection, self._everyone(connection, case), "It was stopped", text, now)
+        self.notices.old_address(connection, legacy, "It was stopped", text, now)
+        return stopped
+
+    def undo(self, connection: Connection, case: Case, now: datetime) -> Case:
+        """Undo what a case did, at the word of the old address: the account is frozen, and an operator decides.
+
+        Raises :class:`TooLate` when its 14 days are over.
+        """
+        legacy = self.ledger.held(connection, case.registry_id)
+        case = self._current(connection, case, {CaseState.EFFECTIVE})
+        if case.undo_until is None or now >= case.undo_until:
+            raise TooLate
+        links.end(connection, case.id)
+        carried.detach(connection, legacy.registry_id)
+        undone = self.cases.move(connection, case, CaseState.UNDONE)
+        self.ledger.write(connection, legacy.registry_id, state=State.FROZEN.value)
+        if case.organization_id is not None:
+            self.organizations.disable(connection, case.organization_id, now)
+        else:
+            # What registries learnt of this account they learnt in its sessions.
+            ask_to_end_access(connection, self.outbox, self.audit, case.account_id, now)
+        self._tell_registry(connection, _UNDONE[case.kind], undone, now)
+        self._record(connection, f"{case.kind.value}_undone", case, None, now)
+        text = words.UNDONE_TEXT.format(registry=self.notices.registry)
+        self.notices.people(connection, self._everyone(connection, case), "It was undone", text, now)
+        self.notices.old_address(connection, legacy, "It was undone", text, now)
+        self.notices.operators(connection, undone, now)
+        return undone
+
+    def uphold(self, connection: Connection, case: Case, operator: FreshOperator) -> Case:
+        """Decide a dispute for the case: it has its effect, and for good. Raises :class:`TooLate`, ``Denied``."""
+        legacy = self.ledger.held(connection, case.registry_id)
+        case = self._current(connection, case, DISPUTED)
+        self.require_impartial(connection, operator, case)
+        now = operator.now
+        if case.state is CaseState.STOPPED:
+            waiting = self.cases.move(connection, case, CaseState.WAITING)
+            case = self.take_effect(connection, waiting, now, final=True)
+            if case.state is not CaseState.EFFECTIVE:
+                raise TooLate
+        else:
+            case = self._restore(connection, legacy, case, now)
+        self._record(connection, f"{case.kind.value}_upheld", case, operator.account_id, now)
+        self._tell_decision(connection, legacy, case, words.UPHELD, now)
+        return self._settle(connection, case, CaseState.UPHELD, now, decided_by=operator.account_id)
+
+    def give_back(self, connection: Connection, case: Case, operator: FreshOperator) -> Case:
+        """Decide a dispute against the case: the account is as it was before. Raises as :meth:`uphold`."""
+        legacy = self.ledger.held(connection, case.registry_id)
+        case = self._current(connection, case, DISPUTED)
+        self.require_impartial(connection, operator, case)
+        now = operator.now
+        self.ledger.write(connection, legacy.registry_id, state=_free(legacy).value, account_id=None, effective_at=None)
+        self._record(connection, f"{case.kind.value}_returned", case, operator.account_id, now)
+        self._tell_decision(connection, legacy, case, words.RETURNED, now)
+        self.admins.forget(connection, case)
+        return self.cases.move(
+            connection,
+            case,
+            CaseState.RETURNED,
+            ended_at=now,
+            undo_until=None,
+            decided_by=operator.account_id,
+            details_sealed=None,
+        )
+
+    def settle(self, connection: Connection, case: Case, now: datetime) -> Case:
+        """End the days in which a case could be undone: the hash is destroyed, name and address go.
+
+        Raises :class:`TooLate` for a case that is not in effect, or can still be undone.
+        """
+        self.ledger.held(connection, case.registry_id)
+        case = self._current(connection, case, {CaseState.EFFECTIVE})
+        if case.undo_until is None or now < case.undo_until:
+            raise TooLate
+        return self._settle(connection, case, CaseState.SETTLED, now)
+
+    def close(self, connection: Connection, registry_id: str, now: datetime) -> bool:
+        """Destroy the hash of an account that nobody claimed, or that is disputed; return whether one was to be closed.
+
+        What waits comes to its end first.
+        """
+        legacy = self.ledger.held(connection, registry_id)
+        excepted = legacy.excepted_until is not None and legacy.excepted_until > now
+        if legacy.state not in (State.PENDING, State.FROZEN) or legacy.closed_at is not None or excepted:
+            return False
+        state = State.CLOSED if legacy.state is State.PENDING else State.FROZEN
+        self.ledger.write(connection, registry_id, state=state.value, hash_sealed=None, hash_format=None, closed_at=now)
+        data = {"reason": "campaign_closed"}
+        self.events.write(connection, EventKind.PASSWORD_CLOSED, registry_id, data, now)
+        return True
+
+    def require_impartial(self, connection: Connection, operator: FreshOperator, case: Case) -> None:
+        """Raise ``Denied`` for an operator who has a part in the case."""
+        if operator.account_id in self._everyone(connection, case):
+            raise Denied(Denial.OWN_REQUEST)
+
+    def _attach(
+        self,
+        connection: Connection,
+        legacy: LegacyAccount,
+        case: Case,
+        carrier_id: str,
+        now: datetime,
+        *,
+        final: bool,
+    ) -> Case:
+        """Have an account carry it from now on, and whoever can say no told how."""
+        state = State.CONVERTED if case.kind is CaseKind.CONVERSION else State.CLAIMED
+        carried.attach(connection, legacy.registry_id, carrier_id, now)
+        self.ledger.write(connection, legacy.registry_id, state=state.value, account_id=carrier_id, effective_at=now)
+        links.end(connection, case.id)
+        effective = self.cases.move(
+            connection, case, CaseState.EFFECTIVE, effective_at=now, undo_until=now + UNDO, due_at=None
+        )
+        for other in self.cases.of_registry_account(connection, legacy.registry_id):
+            if other.state is CaseState.ASKED:
+                links.end(connection, other.id)
+                self.cases.move(connection, other, CaseState.LAPSED, ended_at=now)
+        self._tell_registry(connection, _DONE[case.kind], effective, now)
+        self._record(connection, f"{case.kind.value}_effective", case, case.account_id, now)
+        if not final:
+            self._tell_of_effect(connection, legacy, effective, now)
+        return effective
+
+    def _tell_of_effect(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> None:
+        registry, until = self.notices.registry, day(now + UNDO)
+        link = self.notices.link(connection, case, Verb.UNDO, now + UNDO)
+        told = words.EFFECTIVE.format(what=words.WHAT[case.kind], registry=registry, link=link, until=until)
+        self.notices.old_address(connection, legacy, "Your account has moved", told, now)
+        theirs = words.YOURS.format(registry=registry, until=until)
+        self.notices.people(connection, self._everyone(connection, case), "The account is attached", theirs, now)
+
+    def _convert(
+        self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime, *, final: bool
+    ) -> Case:
+        able = [
+            each.account_id
+            for each in self.admins.accepted(connection, case)
+            if self.admins.still_able(connection, legacy, each, now)
+        ]
+        if len(set(able)) < 2:
+            return case
+        name = str(case.details["organization"])
+        try:
+            organization_id = self.organizations.create_shared(connection, able, name, now)
+        except NameTaken:
+            # Somebody else took it in the days between: its admins can choose another.
+            organization_id = self.organizations.create_shared(connection, able, f"{name[:60]} {case.id[:8]}", now)
+        keep_contact(connection, self.ledger.cipher, organization_id, legacy.told_at)
+        case = self.cases.move(connection, case, CaseState.WAITING, organization_id=organization_id)
+        return self._attach(connection, legacy, case, organization_id, now, final=final)
+
+    def _restore(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> Case:
+        """Bring back the effect that was undone."""
+        try:
+            if case.organization_id is not None:
+                self.organizations.enable(connection, case.organization_id, now)
+            else:
+                self.accounts.hold(connection, case.account_id)
+        except (AccountClosed, LastAdmin) as gone:
+            raise TooLate from gone
+        state = State.CONVERTED if case.kind is CaseKind.CONVERSION else State.CLAIMED
+        carried.attach(connection, legacy.registry_id, case.organization_id or case.account_id, now)
+        self.ledger.write(connection, legacy.registry_id, state=state.value)
+        self._tell_registry(connection, _DONE[case.kind], case, now)
+        return case
+
+    def _settle(
+        self, connection: Connection, case: Case, state: CaseState, now: datetime, *, decided_by: str | None = None
+    ) -> Case:
+        links.end(connection, case.id)
+        self.ledger.write(
+            connection,
+            case.registry_id,
+            hash_sealed=None,
+            hash_format=None,
+            closed_at=now,
+            **_NOBODY,
+        )
+        self.admins.forget(connection, case)
+        data = {"reason": case.kind.value, "case": case.id}
+        self.events.write(connection, EventKind.PASSWORD_CLOSED, case.registry_id, data, now)
+        settled = self.cases.move(
+            connection, case, state, ended_at=now, decided_by=decided_by, undo_until=None, details_sealed=None
+        )
+        self._record(connection, f"{case.kind.value}_settled", case, decided_by, now)
+        return settled
+
+    def _release(
+        self,
+        connection: Connection,
+        case: Case,
+        states: set[CaseState],
+        state: CaseState,
+        by: str | None,
+        now: datetime,
+    ) -> Case:
+        legacy = self.ledger.held(connection, case.registry_id)
+        case = self._current(connection, case, states)
+        links.end(connection, case.id)
+        if case.state is CaseState.WAITING:
+            self.ledger.write(connection, legacy.registry_id, state=_free(legacy).value)
+        self._record(connection, f"{case.kind.value}_{state.value}", case, by, now)
+        self.admins.forget(connection, case)
+        decided_by = by if by != case.account_id else None
+        return self.cases.move(connection, case, state, ended_at=now, decided_by=decided_by, details_sealed=None)
+
+    def _current(self, connection: Connection, case: Case, states: "set[CaseState] | frozenset[CaseState]") -> Case:
+        """Return the case as it is now that its account is held. Raises :class:`TooLate`."""
+        current = self.cases.get(connection, case.id)
+        if current.state not in states:
+            raise TooLate
+        return current
+
+    def _still_open(self, connection: Connection, case: Case, now: datetime) -> bool:
+        """Return whether whoever started it could still sign in the way they did (T5)."""
+        admission, person = self.standing.open_way(connection, case.way, now)
+        return admission is not None and person is not None
+
+    def _everyone(self, connection: Connection, case: Case) -> list[str]:
+        accepted = (each.account_id for each in self.admins.accepted(connection, case))
+        return list(dict.fromkeys((case.account_id, *accepted)))
+
+    def _tell_registry(self, connection: Connection, kind: EventKind, case: Case, now: datetime) -> None:
+        data: dict[str, str | int | None] = {"case": case.id, "by": case.kind.value}
+        if case.organization_id is not None:
+            data["organization"] = case.organization_id
+            data["keys"] = "suspend" if kind is EventKind.CONVERTED else "restore"
+        else:
+            data["account"] = case.account_id
+        if case.undo_until is not None and kind in (EventKind.CLAIMED, EventKind.CONVERTED):
+            data["undo_until"] = int(case.undo_until.timestamp())
+        self.events.write(connection, kind, case.registry_id, data, now)
+
+    def _tell_decision(
+        self, connection: Connection, legacy: LegacyAccount, case: Case, text: str, now: datetime
+    ) -> None:
+        told = text.format(registry=self.notices.registry)
+        self.notices.people(connection, self._everyone(connection, case), "The dispute is decided", told, now)
+        self.notices.old_address(connection, legacy, "The dispute is decided", told, now)
+
+    def _record(self, connection: Connection, what: str, case: Case, by: str | None, now: datetime) -> None:
+        detail: dict[str, str | int | bool] = {"case": case.id, "registry_account": case.registry_id}
+        if case.organization_id is not None:
+            detail["organization"] = case.organization_id
+        self.audit.record(connection, action=f"migration.{what}", account_id=by, detail=detail, now=now)
+
+
+def _free(legacy: LegacyAccount) -> State:
+    """Return the state of an account that nobody has a part in."""
+    return State.PENDING if legacy.closed_at is None else State.CLOSED
+
+
+_NOBODY = {"name_sealed": None, "name_index": None, "email_sealed": None, "email_index": None}
+_DONE = {
+    CaseKind.CLAIM: EventKind.CLAIMED,
+    CaseKind.LINKED: EventKind.CLAIMED,
+    CaseKind.RECOVERY: EventKind.CLAIMED,
+    CaseKind.CONVERSION: EventKind.CONVERTED,
+}
+_UNDONE = {
+    CaseKind.CLAIM: EventKind.CLAIM_UNDONE,
+    CaseKind.LINKED: EventKind.CLAIM_UNDONE,
+    CaseKind.RECOVERY: EventKind.CLAIM_UNDONE,
+    CaseKind.CONVERSION: EventKind.CONVERSION_UNDONE,
+}
