@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from broker.cli import main
 from broker.settings import Settings, load
+from broker.settings.migration import MigrationSettings, StreamSettings
 from tests.cli.conftest import Run
 
 
@@ -80,13 +81,14 @@ def test_init_shows_every_key_there_is(tmp_path: Path) -> None:
     expected: set[str] = set()
     for name, field in Settings.model_fields.items():
         section = field.annotation
-        if name in {"clients", "providers"}:
+        if name in {"clients", "providers", "migration", "streams"}:
             continue
         if isinstance(section, type) and hasattr(section, "model_fields"):
             assert name in sections
             expected |= {key for key in section.model_fields if f"{name}.{key}" not in sections}
         else:
             expected.add(name)
+    expected |= {*MigrationSettings.model_fields, *StreamSettings.model_fields}
     assert expected <= shown
 
 
