@@ -21,11 +21,12 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 in_memory = $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR > 1 && $$1 > 2000000 { print "TMPDIR=/dev/shm" }')
 ARGS ?=
 
-.PHONY: help demo test lint types lock clean
+.PHONY: help demo test bench lint types lock clean
 
 help:
 	@echo 'make demo   run the main job: broker, stand-ins and demo registry (ARGS="--https --port-base 9000")'
 	@echo 'make test   run every test, with branch coverage (ARGS="tests/cli": some, without)'
+	@echo 'make bench  import ROWS=1000000 rows, and measure it'
 	@echo 'make lint   ruff, types and the import contract'
 	@echo 'make types  mypy alone'
 	@echo 'make lock   pin the dependencies of pyproject.toml anew'
@@ -37,6 +38,9 @@ demo: $(RUNTIME)
 test: $(DEV) $(NODE)
 	@.ci/packages
 	$(in_memory) $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(or $(ARGS),--cov --cov-report=term)
+
+bench: $(DEV)
+	@$(BIN)/python -m tests.bench.import_rows --rows $(or $(ROWS),1000000) $(ARGS)
 
 lint: $(DEV) types
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""What takes its time, measured by hand: ``make bench``."""
