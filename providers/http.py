@@ -228,6 +228,33 @@ def guarded_post(
     return _visit(url, post, insecure_allow_private, ca_bundle, timeout, total, resolver)
 
 
+def guarded_send(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    max_bytes: int,
+    insecure_allow_private: bool = False,
+    ca_bundle: Path | None = None,
+    timeout: Timeout = (3.05, 10),
+    total: float = TOTAL_SECONDS,
+    resolver: Resolver = resolve,
+) -> Fetched:
+    """POST ``body`` to a URL that someone else steers, and return the answer.
+
+    Of its body there is only that of an error (a status from 400), cut at ``max_bytes``: another is not read. Guarded
+    as :func:`guarded_get`, and raises the same, but never for the length of an answer.
+    """
+
+    def send(connection: HTTPConnection, path: str) -> Fetched:
+        connection.request("POST", path, body=body, headers={**_HEADERS, **headers})
+        with _answered(connection) as response:
+            said = response.read(max_bytes) if response.status >= 400 else b""
+            return Fetched(status=response.status, media_type=_media_type(response), body=said)
+
+    return _visit(url, send, insecure_allow_private, ca_bundle, timeout, total, resolver)
+
+
 _HEADERS = {"User-Agent": USER_AGENT, "Connection": "close"}
 
 
@@ -342,5 +369,8 @@ def _fetched(response: HTTPResponse, max_bytes: int) -> Fetched:
         raise ResponseTooLarge(f"more than {max_bytes} bytes")
     if response.length:
         raise requests.ReadTimeout("the answer ended early")
-    media_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
-    return Fetched(status=response.status, media_type=media_type, body=body)
+    return Fetched(status=response.status, media_type=_media_type(response), body=body)
+
+
+def _media_type(response: HTTPResponse) -> str:
+    return response.headers.get_content_type() if "Content-Type" in response.headers else ""

@@ -8,7 +8,7 @@ what a person carried must not be free for the next one to take.
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from broker.accounts.model import registry_accounts as table
@@ -35,6 +35,14 @@ def detach(connection: Connection, registry_id: str) -> None:
 def carried_by(connection: Connection, account_id: str) -> list[str]:
     """Return the ids that the registry knows the account by, the first one it carried in front."""
     return carried_by_each(connection, [account_id]).get(account_id, [])
+
+
+def carried_since(connection: Connection, account_id: str) -> datetime | None:
+    """Return since when the account carries any, or none where it carries none."""
+    since: datetime | None = connection.execute(
+        select(func.min(table.c.since)).where(table.c.account_id == account_id)
+    ).scalar_one()
+    return since
 
 
 def carried_by_each(connection: Connection, account_ids: Collection[str]) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Connection, Row, Select, delete, exists, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
+from broker.accounts.carried import carried_by
 from broker.accounts.model import accounts, email_changes, identities, people
 from broker.accounts.organizations.model import memberships
 from broker.audit.service import Audit
@@ -245,6 +246,7 @@ class Accounts:
                 {"provider": each.provider_id, "linked_at": each.linked_at.isoformat()}
                 for each in self.identities(connection, account_id)
             ],
+            "registry_accounts": carried_by(connection, account_id),
         }
 
     def erase(self, connection: Connection, account_id: str, now: datetime) -> None:

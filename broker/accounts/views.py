@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from broker.accounts import changes
+from broker.accounts.carried import carried_by
 from broker.accounts.service import AccountClosed
 from broker.accounts.visit import AccountPages, SignInFirst, Visit, visit_of
 from broker.signin.sessions import Session
@@ -70,6 +71,7 @@ def account(pages: AccountPages) -> ResponseReturnValue:
         linked = pages.accounts.identities(connection, account_id)
         pending = pages.emails.pending(connection, account_id, visit.now)
         organizations = _organizations(pages, connection, visit)
+        registry_accounts = carried_by(connection, account_id)
     return render_template(
         "account.html",
         person=visit.person,
@@ -88,6 +90,7 @@ def account(pages: AccountPages) -> ResponseReturnValue:
         sessions=[_shown(pages, each, visit) for each in pages.sessions.of_account(account_id, visit.now)],
         registries=pages.registries.of_account(account_id, visit.now),
         organizations=organizations,
+        registry_accounts=registry_accounts,
         offer={"name": offer.name, "email": offer.email} if offer else None,
         pending_email=pending,
         notice=NOTICES.get(request.args.get("notice", "")),

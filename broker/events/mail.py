@@ -13,16 +13,29 @@ MAIL = "mail"
 
 
 def enqueue_mail(
-    outbox: Outbox, connection: Connection, *, to: str, subject: str, text: str, now: datetime, expires_at: datetime
+    outbox: Outbox,
+    connection: Connection,
+    *,
+    to: str,
+    subject: str,
+    text: str,
+    now: datetime,
+    expires_at: datetime,
+    unsubscribe: str | None = None,
 ) -> None:
     """Write a mail in the caller's transaction; it is tried until ``expires_at``, and then forgotten.
+
+    ``unsubscribe``: the address by which whoever gets it asks for no more of its kind (RFC 8058).
 
     Raises :class:`ValueError` when the address or the subject has a line break or another control character, by
     which a header could be smuggled in.
     """
     if not (to.isprintable() and subject.isprintable()):
         raise ValueError("an address and a subject have printable characters only")
-    outbox.enqueue(connection, MAIL, {"to": to, "subject": subject, "text": text}, now=now, expires_at=expires_at)
+    payload = {"to": to, "subject": subject, "text": text}
+    if unsubscribe is not None:
+        payload["unsubscribe"] = unsubscribe
+    outbox.enqueue(connection, MAIL, payload, now=now, expires_at=expires_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ import ssl
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from pathlib import Path
 from typing import Literal, Protocol
 from urllib.parse import unquote, urlsplit
@@ -19,15 +19,31 @@ from broker.settings.values import is_loopback
 _TIMEOUT_SECONDS = 10
 
 
+class _Unfolded(UnstructuredHeader, BaseHeader):
+    """A header of one long word, which the library would encode (RFC 2047) to fold it: nobody reads that as a URL."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_headers = HeaderRegistry()
+_headers.map_to_type("list-unsubscribe", _Unfolded)
+_POLICY = SMTP.clone(header_factory=_headers)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One plain-text mail to one address. ``id`` becomes its Message-ID, the same at every attempt."""
+    """One plain-text mail to one address. ``id`` becomes its Message-ID, the same at every attempt.
+
+    ``unsubscribe``: where a POST by the reader's mail program, at one click, ends mails of this kind (RFC 8058).
+    """
 
     id: str
     to: str
     subject: str
     text: str
     written_at: datetime
+    unsubscribe: str | None = None
 
 
 class Mailer(Protocol):
@@ -118,7 +134,7 @@ def open_mailer(url: str, sender: str) -> Mailer:
 
 def compose(mail: Mail, sender: str) -> EmailMessage:
     """Return the message (RFC 5322). Raises :class:`NotSent` for what is no address or subject."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     try:
         origin = Address(addr_spec=sender)
         message["From"] = origin
@@ -130,5 +146,8 @@ def compose(mail: Mail, sender: str) -> EmailMessage:
     message["Date"] = mail.written_at
     message["Message-ID"] = f"<{mail.id}@{origin.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice comes back
+    if mail.unsubscribe is not None:
+        message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.text)
     return message

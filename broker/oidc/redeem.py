@@ -7,23 +7,22 @@ from datetime import datetime
 
 import structlog
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError
-from sqlalchemy import Connection
 
 from broker.accounts.organizations.belonging import Belongings
 from broker.audit.service import Audit
+from broker.oidc.belonging import belonging_claims
 from broker.oidc.clients import Client
 from broker.oidc.codes import Code, Codes, grant_of
 from broker.oidc.consent.service import Consents
 from broker.oidc.errors import InvalidDpopProof, InvalidTarget
 from broker.oidc.grant import SCOPE_OF_CLAIM, Grant
-from broker.oidc.scopes import NEEDS_PROOF, OFFLINE, ORGANIZATIONS, SERVICE_SCOPES
+from broker.oidc.scopes import NEEDS_PROOF, OFFLINE, SERVICE_SCOPES
 from broker.oidc.subjects import Subjects
 from broker.oidc.tokens.access import AccessToken, AccessTokens
 from broker.oidc.tokens.id_token import IdTokens
 from broker.oidc.tokens.marks import Marks
 from broker.oidc.tokens.refresh import Family, RefreshTokens, State
 from broker.signin.policy import Demand
-from broker.signin.proven import Proven
 from broker.signin.standing import Standing
 from broker.storage.database import Database
 from claims.decision import Purpose, Verdict
@@ -189,21 +188,8 @@ class Redeemer:
             admission, person = self._standing.open_way(connection, token, now, client=client)
             if admission is None or person is None:
                 return None
-            belonging = self._belonging(connection, token, token.scope, now)
+            belonging = belonging_claims(connection, self._belongings, token, token.scope, now)
         return {**_released(person, token.scope, token.userinfo_claims), **belonging, "sub": token.sub}
-
-    def _belonging(
-        self, connection: Connection, proven: Proven, scope: tuple[str, ...], now: datetime
-    ) -> dict[str, object]:
-        """Return the claim of scope ``organizations``: the memberships whose rules the sign-in meets."""
-        if ORGANIZATIONS not in scope:
-            return {}
-        found = self._belongings.of(connection, proven, now)
-        return {
-            ORGANIZATIONS: [
-                {"id": each.organization_id, "role": each.role.value} for each in found if each.standing.met
-            ]
-        }
 
     def _end(self, grant_id: str, client: Client, reason: str) -> None:
         self._marks.end_grant(grant_id)
@@ -280,7 +266,7 @@ class Redeemer:
         if "openid" not in token.scope:
             return token, response
         with self._database.read() as connection:
-            belonging = self._belonging(connection, grant, token.scope, now)
+            belonging = belonging_claims(connection, self._belongings, grant, token.scope, now)
         claims: dict[str, object] = {
             **belonging,
             **_released(person, (), (*client.id_token_claims, *grant.id_token_claims)),

@@ -14,6 +14,7 @@ from broker.oidc.api.context import (
 )
 from broker.oidc.authorize.endpoint import Authorize, authorize, authorize_by_form
 from broker.oidc.device.endpoint import device_authorization
+from broker.oidc.events.poll import poll
 from broker.oidc.registration import endpoint as registration
 from broker.oidc.strict import BadRequest
 from broker.web import routes
@@ -48,6 +49,7 @@ def api_blueprint(api: Api) -> Blueprint:
             ("GET", "/register/<client_id>", registration.read_client),
             ("PUT", "/register/<client_id>", registration.update_client),
             ("DELETE", "/register/<client_id>", registration.delete_client),
+            ("POST", "/events/poll", poll),
             ("GET", "/userinfo", userinfo.userinfo),
             ("POST", "/userinfo", userinfo.userinfo),
         ),

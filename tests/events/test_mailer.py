@@ -54,6 +54,17 @@ def test_a_mail_arrives_as_it_was_written() -> None:
     assert (server.senders, server.recipients) == ([SENDER], [[MAIL.to]])
 
 
+def test_a_mail_of_a_campaign_says_in_a_header_that_no_reader_has_to_decode_how_to_unsubscribe() -> None:
+    address = f"https://login.example.org/unsubscribe/{'1' * 128}.{'a' * 43}"
+    with smtp_server() as server:
+        mailer = mailer_to(server.port)
+        mailer.send(replace(MAIL, unsubscribe=address))
+        mailer.send(MAIL)
+    assert f"\r\nList-Unsubscribe: <{address}>\r\n".encode() in server.raw[0]
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in server.raw[0]
+    assert "List-Unsubscribe" not in server.mails[1]
+
+
 def test_the_server_is_not_told_the_name_of_this_machine() -> None:
     with smtp_server() as server:
         mailer_to(server.port).send(MAIL)

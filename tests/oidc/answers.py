@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import requests
 
+from broker.events.security import EventKind, SecurityEvents
 from broker.oidc.registration.initial import InitialTokens
 from broker.settings.clients import DEVICE_CODE
 from tests.oidc.kinds import API
@@ -166,6 +168,45 @@ def managed(method: str) -> Answers:
     return answers
 
 
+def polled(house: House) -> list[requests.Response]:
+    happened(house)
+    good = {"Authorization": f"Bearer {_service_token(house, 'basic')}"}
+    bound = house.call("/token", "bound", {"grant_type": "client_credentials"}, _proven(house, "/token")).json()
+    proof = dpop.proof(house, "POST", "/events/poll", bound["access_token"])
+    elsewhere = {"Authorization": f"Bearer {_service_token(house, 'post')}"}
+
+    def asked(headers: dict[str, str], **sent: Any) -> requests.Response:
+        return house.send("POST", "/events/poll", headers=headers, **{"json": {}, **sent})
+
+    first = asked(good)
+    return [
+        first,
+        asked(good, json={"ack": list(first.json()["sets"]), "maxEvents": 1}),
+        asked({"Authorization": f"DPoP {bound['access_token']}", "DPoP": proof}),
+        asked({"Authorization": f"DPoP {bound['access_token']}", "DPoP": "x.y.z"}),
+        asked(elsewhere),
+        asked({}),
+        asked({"Authorization": "Bearer x"}),
+        asked(good, params={"access_token": "x"}),
+        asked(good, json={"maxEvents": -1}),
+        asked(good, json=None, data={"x": "y"}),
+        asked(good, json={"x": "y" * 70_000}),
+    ]
+
+
+def happened(house: House) -> None:
+    """Have something happen to an account, for every client that is told."""
+    parts = house.world.parts
+    with parts.database.begin() as connection:
+        events = SecurityEvents(parts.settings.streams)
+        events.write(connection, EventKind.CLAIMED, "ada", {"by": "claim"}, house.world.clock())
+
+
+def _service_token(house: House, client_id: str) -> str:
+    given = house.call("/token", client_id, {"grant_type": "client_credentials"})
+    return str(given.json()["access_token"])
+
+
 def downloaded(house: House) -> list[requests.Response]:
     return [house.person.get("/account/data.json"), house.send("GET", "/account/data.json")]
 
@@ -217,5 +258,6 @@ ANSWERS: dict[str, Answers] = {
     "GET /register/{client_id}": managed("GET"),
     "PUT /register/{client_id}": managed("PUT"),
     "DELETE /register/{client_id}": managed("DELETE"),
+    "POST /events/poll": polled,
     "GET /account/data.json": downloaded,
 }

@@ -23,6 +23,7 @@ OPERATIONS = (
     "GET /register/{client_id}",
     "PUT /register/{client_id}",
     "DELETE /register/{client_id}",
+    "POST /events/poll",
     "GET /account/data.json",
 )
 MANAGEMENT_OPERATIONS = (

@@ -71,7 +71,7 @@ def test_metadata_describes_the_same_endpoints(house: House) -> None:
         str(url).removeprefix(house.base) for name, url in document.items() if name.endswith(("_endpoint", "_uri"))
     }
     assert named - {"/authorize", "/logout"} == {
-        path for path in described if not path.startswith(("/.well-known/", "/account/", "/register/"))
+        path for path in described if not path.startswith(("/.well-known/", "/account/", "/register/", "/events/"))
     }
 
 
@@ -122,6 +122,8 @@ def _authenticate(house: House, name: str, case: Any, client_id: str) -> None:
             case.path_parameters["client_id"] = house.once(_client)
     elif name.endswith("/userinfo"):
         case.headers["Authorization"] = f"Bearer {house.once(_tokens)['access_token']}"
+    elif name == "POST /events/poll":
+        case.headers["Authorization"] = f"Bearer {house.once(_service_token)}"
     elif name == "GET /account/data.json":
         case.headers["Cookie"] = _cookies(house)
     elif name not in TAKES_NOTHING:
@@ -160,6 +162,10 @@ def _some(body: dict[str, Any]) -> dict[str, Any]:
 
 def _tokens(house: House) -> object:
     return house.tokens("basic")
+
+
+def _service_token(house: House) -> object:
+    return house.call("/token", "basic", {"grant_type": "client_credentials"}).json()["access_token"]
 
 
 def _client(house: House) -> object:

@@ -38,7 +38,7 @@ def wrong(**changes: Any) -> set[str]:
 
 
 GOOD: dict[str, Mapping[str, Any]] = {
-    "machine": {"grant_types": ["client_credentials"], "redirect_uris": None, "scopes": ["introspection"]},
+    "machine": {"grant_types": ["client_credentials"], "redirect_uris": None, "scopes": ["introspection", "events"]},
     "machine and people": {
         "grant_types": ["authorization_code", "client_credentials"],
         "scopes": ["openid", "introspection"],
@@ -99,6 +99,7 @@ BAD: tuple[tuple[Mapping[str, Any], set[str]], ...] = (
     ({"grant_types": ["authorization_code", "refresh_token"]}, {"scopes"}),
     ({"grant_types": ["authorization_code", "refresh_token"], "scopes": ["openid"]}, {"scopes"}),
     ({"scopes": ["openid", "introspection"]}, {"scopes"}),
+    ({"scopes": ["openid", "events"]}, {"scopes"}),
     ({"grant_types": "x", "scopes": ["profile"]}, {"grant_types"}),
     ({"id_token_signed_response_alg": "none"}, {"id_token_signed_response_alg"}),
     ({"introspection_signed_response_alg": "none"}, {"introspection_signed_response_alg"}),

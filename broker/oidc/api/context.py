@@ -1,7 +1,7 @@
 """What the endpoints work with, and the answers they give."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from broker.oidc.authentication import ClientAuthentication
 from broker.oidc.authorize.table import Validator
 from broker.oidc.clients import Client, Clients
 from broker.oidc.device.service import Devices
+from broker.oidc.events.tokens import SecurityEventTokens
 from broker.oidc.grants import TokenServer
 from broker.oidc.proofs import NONCE_HEADER, KeyProofs
 from broker.oidc.pushed import PushedRequests
@@ -38,7 +39,7 @@ NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """What the endpoints work with."""
+    """What the endpoints work with. ``polled`` are the clients that ask for their events."""
 
     issuer: str
     clients: Clients
@@ -54,6 +55,8 @@ class Api:
     refresh_tokens: RefreshTokens
     marks: Marks
     signer: Signer
+    events: SecurityEventTokens
+    polled: Collection[str]
     metadata: "Metadata"
     keys: SigningKeys
     audit: Audit

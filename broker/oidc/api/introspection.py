@@ -7,12 +7,12 @@ from flask import Response, request
 
 from broker.oidc.api.context import NO_STORE, Api, answer, authenticated, bearer, is_open, stands
 from broker.oidc.clients import Client
+from broker.oidc.scopes import INTROSPECTION
 from broker.oidc.strict import check_form
 from broker.oidc.tokens.access import AccessToken, authentication_claims
 from broker.oidc.tokens.refresh import State
 
 SIGNED = "application/token-introspection+jwt"
-SCOPE = "introspection"
 
 
 def introspect(api: Api) -> Response:
@@ -39,7 +39,7 @@ def _caller(api: Api) -> Client:
         return authenticated(api, "introspection")
     check_form(request, with_token=True)
     client, token = bearer(api, f"{api.issuer}/introspect")
-    if token.account_id or SCOPE not in token.scope or token.audience:
+    if token.account_id or INTROSPECTION not in token.scope or token.audience:
         raise InvalidRequestError("The access token is not one for introspection.")
     return client
 

@@ -10,7 +10,7 @@ from broker.oidc.api.context import Api
 from broker.oidc.authentication import METHODS
 from broker.oidc.authorize.checks import PROMPTS, RESPONSE_MODES
 from broker.oidc.jose import dpop
-from broker.oidc.scopes import ORGANIZATIONS, SCOPES, SERVICE_SCOPES
+from broker.oidc.scopes import ORGANIZATIONS, REGISTRY_ACCOUNTS, SCOPES, SERVICE_SCOPES
 from broker.settings.clients import ALGORITHMS, DEVICE_CODE
 from claims.vocabulary import ACR_SUPPORTED
 
@@ -55,7 +55,7 @@ def discovery_document(issuer: str) -> dict[str, object]:
         "prompt_values_supported": sorted(PROMPTS),
         "claims_supported": [
             *("iss", "sub", "aud", "exp", "iat", "nonce", "auth_time", "acr", "amr", "sid"),
-            *("name", "email", "email_verified", ORGANIZATIONS),
+            *("name", "email", "email_verified", ORGANIZATIONS, REGISTRY_ACCOUNTS),
         ],
         "claims_parameter_supported": True,
         "request_parameter_supported": True,

@@ -5,6 +5,7 @@ WORDS = {
     "profile": "Know your name",
     "email": "Know your email address",
     "organizations": "Know which organisations you belong to, and your role in each",
+    "registry_accounts": "Know which of the registry's earlier accounts are yours",
     "organizations.read": "See everything in the organisations that you are an admin of",
     "organizations.manage": "Change the organisations that you are an admin of, as you can yourself",
     "operator": "Decide on requests of organisations, as you can yourself as an operator",

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from broker.oidc.jose.jwk import PublicKey, algorithms_of, fits, read_key
 from broker.oidc.registration.metadata import on_loopback, wrong
-from broker.oidc.scopes import MANAGEMENT
+from broker.oidc.scopes import MANAGEMENT, REGISTRY_ACCOUNTS
 from broker.settings import ClientMetadata
 from broker.settings.clients import DEVICE_CODE
 from broker.settings.values import is_loopback
@@ -41,6 +41,12 @@ def _manages_nothing(asked: Asked) -> None:
     """What could change organisations is a client of the operator's."""
     if not MANAGEMENT.isdisjoint(asked.metadata.scopes):
         raise wrong("scope", "has a scope of the management API, which only an operator gives")
+
+
+def _of_the_old_world(asked: Asked) -> None:
+    """Whose old accounts are whose is for the registry whose they were."""
+    if REGISTRY_ACCOUNTS in asked.metadata.scopes:
+        raise wrong("scope", "has registry_accounts, which only an operator gives")
 
 
 def _code_or_nothing(asked: Asked) -> None:
@@ -109,6 +115,7 @@ def _usable_keys(asked: Asked) -> None:
 _RULES: tuple[Callable[[Asked], None], ...] = (
     _people_only,
     _manages_nothing,
+    _of_the_old_world,
     _code_or_nothing,
     _kind_of_application,
     _elsewhere,

@@ -102,6 +102,11 @@ def test_t8_no_client_gives_itself_a_scope_of_the_management_api(broker: Broker)
     assert (response.status_code, error_of(response)) == (400, "invalid_client_metadata")
 
 
+def test_t8_no_client_gives_itself_the_scope_of_the_old_world(broker: Broker) -> None:
+    response = broker.ask("POST", "/register", broker.initial_token, json=asked(scope="openid registry_accounts"))
+    assert (response.status_code, error_of(response)) == (400, "invalid_client_metadata")
+
+
 HEADERS: dict[str, dict[str, str]] = {
     "none": {},
     "another scheme": {"Authorization": "Basic dml0OnZpdA=="},

@@ -219,7 +219,10 @@ REFUSED: dict[str, list[Any]] = {
     "id_token_signed_response_alg": ["none", "HS256", "ES384", 7, []],
     "introspection_signed_response_alg": ["none", "HS256", 7],
     "request_object_signing_alg": ["none", "HS256", 7],
-    "scope": ["", " ", "profile", "openid  email", "openid admin", "openid introspection", ["openid"], 7, {}],
+    "scope": [
+        *("", " ", "profile", "openid  email", "openid admin", "openid introspection", "openid events"),
+        *(["openid"], 7, {}),
+    ],
     "subject_type": ["private", "", 7, []],
     "jwks": [
         *({}, [], "x", 7, {"keys": []}, {"keys": {}}, {"keys": [7]}, {"keys": [{}]}, {"keys": [RSA_JWK] * 21}),
