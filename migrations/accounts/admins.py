@@ -93,7 +93,7 @@ class Admins:
         """Return whether somebody who accepted could still sign in that way, and from the tenant that it takes."""
         if named.way is None:
             return False
-        admission, person = self._standing.open_way(connection, named.way, now)
+        admission, person = self._standing.open_way(connection, named.way.as_of(now), now)
         return admission is not None and person is not None and comes_from(connection, legacy, named.way)
 
     def forget(self, connection: Connection, case: Case) -> None:

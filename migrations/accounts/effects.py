@@ -23,7 +23,7 @@ from broker.events.service import Outbox
 from broker.signin.proven import Way
 from broker.signin.standing import Standing
 from migrations.accounts import links, words
-from migrations.accounts.admins import Admins
+from migrations.accounts.admins import Admins, comes_from
 from migrations.accounts.cases import DISPUTED, Case, CaseKind, Cases, CaseState
 from migrations.accounts.links import Verb
 from migrations.accounts.notices import Notices, day
@@ -97,13 +97,18 @@ class Effects:
         case = self._current(connection, case, {CaseState.WAITING})
         if case.kind is CaseKind.CONVERSION:
             return self._convert(connection, legacy, case, now, final=final)
-        if not self._still_open(connection, case, now):
+        # Somebody may have found out meanwhile that it is several people's.
+        if legacy.is_shared or not self._still_open(connection, case, now):
             return self.lapse(connection, case, now)
         return self._attach(connection, legacy, case, case.account_id, now, final=final)
 
     def lapse(self, connection: Connection, case: Case, now: datetime) -> Case:
         """End a case that came to nothing, and set the account free. Raises :class:`TooLate`."""
-        return self._release(connection, case, {CaseState.ASKED, CaseState.WAITING}, CaseState.LAPSED, None, now)
+        everyone = self._everyone(connection, case)
+        lapsed = self._release(connection, case, {CaseState.ASKED, CaseState.WAITING}, CaseState.LAPSED, None, now)
+        text = words.LAPSED.format(registry=self.notices.registry)
+        self.notices.people(connection, everyone, "It came to nothing", text, now)
+        return lapsed
 
     def withdraw(self, connection: Connection, case: Case, now: datetime) -> Case:
         """End a case at the word of who started it, before it takes effect. Raises :class:`TooLate`."""
@@ -132,7 +137,11 @@ class Effects:
         links.end(connection, case.id)
         ends = case.kind is CaseKind.RECOVERY
         stopped = self.cases.move(
-            connection, case, CaseState.REFUSED if ends else CaseState.STOPPED, ended_at=now if ends else None
+            connection,
+            case,
+            CaseState.REFUSED if ends else CaseState.STOPPED,
+            ended_at=now if ends else None,
+            **({"details_sealed": None} if ends else {}),
         )
         if ends:
             if case.state is CaseState.WAITING:
@@ -199,6 +208,8 @@ class Effects:
         self._record(connection, f"{case.kind.value}_returned", case, operator.account_id, now)
         self._tell_decision(connection, legacy, case, words.RETURNED, now)
         self.admins.forget(connection, case)
+        if case.organization_id is not None:
+            keep_contact(connection, self.ledger.cipher, case.organization_id, None)
         return self.cases.move(
             connection,
             case,
@@ -252,6 +263,8 @@ class Effects:
     ) -> Case:
         """Have an account carry it from now on, and whoever can say no told how."""
         state = State.CONVERTED if case.kind is CaseKind.CONVERSION else State.CLAIMED
+        if case.kind is not CaseKind.CONVERSION:
+            self.accounts.hold(connection, carrier_id)  # or it could be closed at this very moment
         carried.attach(connection, legacy.registry_id, carrier_id, now)
         self.ledger.write(connection, legacy.registry_id, state=state.value, account_id=carrier_id, effective_at=now)
         links.end(connection, case.id)
@@ -260,8 +273,7 @@ class Effects:
         )
         for other in self.cases.of_registry_account(connection, legacy.registry_id):
             if other.state is CaseState.ASKED:
-                links.end(connection, other.id)
-                self.cases.move(connection, other, CaseState.LAPSED, ended_at=now)
+                self.lapse(connection, other, now)
         self._tell_registry(connection, _DONE[case.kind], effective, now)
         self._record(connection, f"{case.kind.value}_effective", case, case.account_id, now)
         if not final:
@@ -279,6 +291,9 @@ class Effects:
     def _convert(
         self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime, *, final: bool
     ) -> Case:
+        # Whoever started it need not be among them, and must not have been shut out since.
+        if not (self._still_open(connection, case, now) and comes_from(connection, legacy, case.way)):
+            return self.lapse(connection, case, now)
         able = [
             each.account_id
             for each in self.admins.accepted(connection, case)
@@ -359,8 +374,8 @@ class Effects:
         return current
 
     def _still_open(self, connection: Connection, case: Case, now: datetime) -> bool:
-        """Return whether whoever started it could still sign in the way they did (T5)."""
-        admission, person = self.standing.open_way(connection, case.way, now)
+        """Return whether whoever started it could still sign in the way they did (T5), however long ago that was."""
+        admission, person = self.standing.open_way(connection, case.way.as_of(now), now)
         return admission is not None and person is not None
 
     def _everyone(self, connection: Connection, case: Case) -> list[str]:

@@ -20,7 +20,7 @@ from broker.accounts.organizations.capabilities import (
     Person,
 )
 from broker.accounts.organizations.visit import answer, answer_denied, once_more
-from broker.accounts.service import Accounts
+from broker.accounts.service import AccountClosed, Accounts
 from broker.accounts.visit import SignInFirst
 from broker.signin.browser import Browser
 from broker.signin.sessions import Session, Sessions
@@ -117,6 +117,7 @@ def answering(room: Blueprint) -> Blueprint:
     room.register_error_handler(SignInFirst, _sign_in_first)
     room.register_error_handler(Denied, answer_denied)
     room.register_error_handler(TooLate, _too_late)
+    room.register_error_handler(AccountClosed, _sign_in_first)
     return room
 
 
@@ -126,7 +127,7 @@ def sign_in(page: str, *, fresh: bool = True) -> str:
 
 
 def _sign_in_first(_: Exception) -> ResponseReturnValue:
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         return redirect(sign_in(request.full_path if request.query_string else request.path, fresh=False), code=303)
     return answer(
         BrokerError(

@@ -40,3 +40,9 @@ An operator has decided on an old account of {registry}: it stays with whoever c
 RETURNED = """\
 An operator has decided on an old account of {registry}: it goes back to how it was before.
 """
+LAPSED = """\
+What you asked for with an old account of {registry}, or had a part in, has come to nothing.
+
+Either its time was over, or somebody else came first, or the sign-in that it began with is not open any more. The
+account is as it was before. You can begin again.
+"""

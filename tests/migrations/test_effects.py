@@ -17,6 +17,7 @@ from broker.accounts.organizations.contact import contact_of
 from broker.events.model import outbox
 from broker.storage.database import Database
 from broker.tenants import domains
+from broker.tenants.rules import Rule
 from migrations.accounts import links
 from migrations.accounts.cases import AlreadyHeld, Case, CaseKind, CaseState
 from migrations.accounts.effects import TooLate
@@ -122,6 +123,27 @@ def test_a_claim_that_waits_takes_effect_when_it_is_due_and_not_before(room: Old
     assert room.case(case).state is CaseState.EFFECTIVE
 
 
+def test_a_tenant_that_limits_its_sessions_does_not_keep_its_people_from_waiting(room: OldRoom) -> None:
+    organization_id, _ = room.admins("owner")
+    room.map(organization_id, TID, Rule(session_length=timedelta(hours=8)))
+    room.legacy()
+    ada = room.sign_in("ada").by_tenant(TID)
+    room.begin(ada, due_at=NOW + timedelta(hours=72))
+    room.due.run(NOW + timedelta(hours=72))
+    assert room.carried(ada.account_id) == ["42"]
+
+
+def test_what_turned_out_to_be_shared_while_it_waited_goes_to_nobody_alone(room: OldRoom) -> None:
+    room.legacy()
+    ada = room.sign_in("ada")
+    case = room.begin(ada, due_at=NOW + timedelta(hours=72))
+    with room.database.begin() as connection:
+        room.ledger.write(connection, "42", alias="confirmed")
+    room.due.run(NOW + timedelta(hours=72))
+    assert (room.case(case).state, room.get().state) == (CaseState.LAPSED, State.PENDING)
+    assert (room.carried(ada.account_id), room.events()) == ([], [])
+
+
 @pytest.mark.parametrize("how", ["disabled", "unlinked", "erased"])
 def test_t5_who_cannot_sign_in_any_more_when_it_is_due_gets_nothing(room: OldRoom, how: str) -> None:
     room.legacy()
@@ -159,7 +181,7 @@ def test_a_claim_that_takes_effect_ends_the_recoveries_of_others(room: OldRoom) 
     room.legacy()
     recovery = room.asked(room.sign_in("eve"))
     room.claimed(room.sign_in("ada"))
-    assert room.case(recovery).state is CaseState.LAPSED
+    assert (room.case(recovery).state, room.case(recovery).details) == (CaseState.LAPSED, {})
     with pytest.raises(TooLate), room.database.begin() as connection:
         room.effects.wait(connection, recovery, NOW, due_at=NOW + WEEK)
 
@@ -171,6 +193,7 @@ def test_a_recovery_waits_takes_effect_and_is_stopped_by_the_old_address(room: O
     with room.database.begin() as connection:
         room.effects.stop(connection, stopped, NOW)
     assert (room.case(stopped).state, room.get().state) == (CaseState.REFUSED, State.PENDING)
+    assert room.case(stopped).details == {}, "what was told as evidence is not kept"
     again = room.asked(ada)
     with room.database.begin() as connection:
         assert room.effects.wait(connection, again, NOW, due_at=NOW + WEEK).state is CaseState.WAITING
@@ -324,6 +347,8 @@ def test_undoing_a_conversion_switches_the_organisation_off_and_restores_the_key
             status = room.organizations.get(connection, case.organization_id).status
         assert status == ("active" if uphold else "disabled")
         assert room.carried(case.organization_id) == ([registry_id] if uphold else [])
+        with room.database.read() as connection:
+            assert (contact_of(connection, room.cipher, case.organization_id) is not None) is uphold
         assert room.count(case_admins) == 0
 
 
@@ -340,6 +365,17 @@ def test_one_alone_never_gets_what_several_shared_and_the_conversion_lapses(room
     assert (room.case(case).state, room.get().state, room.events()) == (CaseState.LAPSED, State.PENDING, [])
 
 
+def test_t5_a_conversion_lapses_whose_starter_was_shut_out(room: OldRoom) -> None:
+    room.legacy()
+    eve, ada, bob = room.sign_in("eve"), room.sign_in("ada"), room.sign_in("bob")
+    case = room.converting(eve, [ada, bob])
+    with room.database.begin() as connection:
+        room.accounts.set_status(connection, eve.account_id, "disabled")
+    room.due.run(NOW + WEEK)
+    assert (room.case(case).state, room.get().state, room.events()) == (CaseState.LAPSED, State.PENDING, [])
+    assert len(room.mails_to("bob@example.org")) == 1
+
+
 def test_where_the_domain_is_of_a_mapped_tenant_only_its_people_become_admins(room: OldRoom) -> None:
     organization_id, _ = room.admins("owner")
     mapping_id = room.map(organization_id, TID)
@@ -347,9 +383,13 @@ def test_where_the_domain_is_of_a_mapped_tenant_only_its_people_become_admins(ro
         domains.put(connection, mapping_id, ("old.example",))
     room.legacy()
     ada, bob, guest = room.sign_in("ada"), room.sign_in("bob"), room.sign_in("guest")
-    case = room.converting(ada, [ada, bob.by_tenant(TID), guest.by_tenant(TID, guest=True)])
+    case = room.converting(bob.by_tenant(TID), [ada, bob.by_tenant(TID), guest.by_tenant(TID, guest=True)])
     room.due.run(NOW + WEEK)
     assert room.case(case).state is CaseState.WAITING
+    room.legacy("2", name="other")
+    from_elsewhere = room.converting(ada, [ada.by_tenant(TID), bob.by_tenant(TID)], "2")
+    room.due.run(NOW + WEEK)
+    assert room.case(from_elsewhere).state is CaseState.LAPSED
 
 
 def test_a_name_that_was_taken_meanwhile_is_made_another(room: OldRoom) -> None:

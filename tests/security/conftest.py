@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from providers.standins import Standins
+from tests.migrations.conftest import old_world
 from tests.security.admins.founding import open_town
 from tests.security.admins.town import Town
+
+__all__ = ["old_world"]
 
 
 @pytest.fixture(scope="package")
