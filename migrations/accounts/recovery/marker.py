@@ -1,0 +1,97 @@
+"""A marker: a branch of a random name in the repository of a package. Who pushed it may push there today.
+
+Looked for by the discovery of references of Git's smart HTTP protocol (gitprotocol-http(5), "Smart Clients"; the form
+of a line is in gitprotocol-common(5)): one GET, no more, and of its answer only whether this one name is in it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import requests
+
+from providers.http import Fetched
+
+# Repositories with many thousand branches and pull requests answer that much.
+MAX_BYTES = 8 * 1024 * 1024
+SECONDS = 5.0
+"""How long one repository is waited for, in total."""
+
+_MEDIA_TYPE = "application/x-git-upload-pack-advertisement"
+_SERVICE = b"# service=git-upload-pack"
+_LENGTH = re.compile(rb"[0-9a-f]{4}")
+_LONGEST = 65520  # bytes of a line, with its length
+_MOST_LINES = 200_000  # as many as fit, if each names a reference
+_REFERENCE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (HEAD|refs/[!-~\x80-\xff]+|capabilities\^\{\})")
+_SHALLOW = re.compile(rb"shallow ([0-9a-f]{40}|[0-9a-f]{64})")
+
+Fetch = Callable[..., Fetched]
+"""``providers.http.guarded_get``, with the operator's word on private addresses."""
+
+
+class Malformed(ValueError):
+    """It is no advertisement of references. Its text is a code."""
+
+
+def seen_in(repositories: Sequence[str], branch: str, fetch: Fetch) -> str | None:
+    """Return the first of these repositories that has the branch, or none.
+
+    One that does not answer, or answers something else, has not.
+    """
+    return next((each for each in repositories if _has(each, branch, fetch)), None)
+
+
+def _has(repository: str, branch: str, fetch: Fetch) -> bool:
+    try:
+        answer = fetch(
+            f"{repository}/info/refs?service=git-upload-pack", max_bytes=MAX_BYTES, timeout=(2, 3), total=SECONDS
+        )
+        return answer.status == 200 and answer.media_type == _MEDIA_TYPE and advertises(answer.body, branch)
+    except (requests.RequestException, Malformed):
+        return False
+
+
+def advertises(body: bytes, branch: str) -> bool:
+    """Return whether an advertisement of version 0 or 1 has a branch. Raises :class:`Malformed` unless it is whole."""
+    lines = list(_lines(body))
+    if lines[:2] != [_SERVICE, None]:
+        raise Malformed("service")
+    match lines[3:] if lines[2:3] == [b"version 1"] else lines[2:]:
+        case [bytes(first), *rest, None]:
+            # Behind the first name, and always, there is what the server can do.
+            name, able, _ = first.partition(b"\0")
+            if not able:
+                raise Malformed("capabilities")
+            return b"refs/heads/" + branch.encode() in [_name(line) for line in (name, *rest)]
+    raise Malformed("truncated")
+
+
+def _name(line: bytes | None) -> bytes:
+    """Return the name of a reference; empty for where a shallow history ends."""
+    reference = _REFERENCE.fullmatch(line or b"")
+    if reference is not None:
+        return reference[2]
+    if not _SHALLOW.fullmatch(line or b""):
+        raise Malformed("reference")
+    return b""
+
+
+def _lines(body: bytes) -> Iterator[bytes | None]:
+    """Yield each line without its length and line feed, and none for a flush. Raises :class:`Malformed`."""
+    at = count = 0
+    while at < len(body):
+        count += 1
+        if count > _MOST_LINES:
+            raise Malformed("lines")
+        said = body[at : at + 4]
+        if not _LENGTH.fullmatch(said):
+            raise Malformed("length")
+        length = int(said, 16)
+        if length == 0:
+            at += 4
+            yield None
+            continue
+        # From 1 to 3 are marks of version 2, which was not asked for; an empty line says nothing.
+        if not 4 < length <= _LONGEST or at + length > len(body):
+            raise Malformed("length")
+        yield body[at + 4 : at + length].removesuffix(b"\n")
+        at += length
