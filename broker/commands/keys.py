@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from broker.accounts.organizations.contact import reseal_contacts
 from broker.accounts.organizations.reseal import reseal_invitations, reseal_last_sign_ins
 from broker.accounts.reseal import reseal_emails, reseal_names
 from broker.audit.service import Audit
@@ -20,6 +21,7 @@ from broker.settings import Settings
 from broker.settings.clients import ALGORITHMS
 from broker.storage.database import Database
 from broker.tenants.reseal import reseal_reasons
+from migrations.accounts import reseal as old_world
 
 # Every room that seals what the database keeps has a line here.
 RESEALED: Mapping[str, Reseal] = {
@@ -30,6 +32,8 @@ RESEALED: Mapping[str, Reseal] = {
     "invitations.email_sealed": reseal_invitations,
     "last_sign_ins.proof_sealed": reseal_last_sign_ins,
     "exceptions.reason_sealed": reseal_reasons,
+    "organizations.contact_sealed": reseal_contacts,
+    **old_world.RESEALED,
 }
 _TOKEN_SECONDS = 3600  # the longest that settings let an access token live
 

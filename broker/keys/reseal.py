@@ -4,7 +4,7 @@ A room that seals values offers a :data:`Reseal`, for which :func:`reseal_column
 yet is found by the names of the columns, so that nobody takes a key away that is still needed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     LargeBinary,
+    Row,
     Table,
     bindparam,
     column,
@@ -32,6 +33,7 @@ Reseal = Callable[[Connection, FieldCipher], int]
 """Seals a room's values again, in the caller's transaction, and returns how many. Raises ``Undecryptable``."""
 
 _SUFFIX = "_sealed"
+_BATCH = 1000  # rows
 
 
 def reseal(
@@ -60,10 +62,28 @@ def reseal_column(
 ) -> int:
     """Seal the values of the column ``name`` again that an older version sealed, and return how many there were.
 
-    ``context`` is what the room seals with, given the primary key of the row. Raises ``Undecryptable``.
+    ``context`` is what the room seals with, given the primary key of the row. There may be millions: no more than
+    a thousand are held at a time. Raises ``Undecryptable``.
     """
     (key,), sealed = owner.primary_key, owner.c[name]
-    rows = connection.execute(select(key, sealed).where(_is_stale(sealed, cipher)).order_by(key)).all()
+    stale = select(key, sealed).where(_is_stale(sealed, cipher)).order_by(key).limit(_BATCH)
+    count, rows = 0, connection.execute(stale).all()
+    while rows:
+        _seal_again(connection, cipher, owner, name, context, rows)
+        count, last = count + len(rows), rows[-1][0]
+        rows = connection.execute(stale.where(key > last)).all()
+    return count
+
+
+def _seal_again(
+    connection: Connection,
+    cipher: FieldCipher,
+    owner: Table,
+    name: str,
+    context: Callable[[str], str],
+    rows: Sequence[Row[*tuple[Any, ...]]],
+) -> None:
+    (key,), sealed = owner.primary_key, owner.c[name]
     place = f"{owner.name}.{name}"
     again = [
         {
@@ -73,11 +93,9 @@ def reseal_column(
         }
         for row_key, old in rows
     ]
-    if again:
-        # Where somebody has written meanwhile, that stays.
-        changed = update(owner).where(key == bindparam("row_key"), sealed == bindparam("old"))
-        connection.execute(changed.values({name: bindparam("new")}), again)
-    return len(again)
+    # Where somebody has written meanwhile, that stays.
+    changed = update(owner).where(key == bindparam("row_key"), sealed == bindparam("old"))
+    connection.execute(changed.values({name: bindparam("new")}), again)
 
 
 def count_stale(connection: Connection, cipher: FieldCipher) -> dict[str, int]:

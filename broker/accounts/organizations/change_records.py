@@ -11,6 +11,10 @@ from sqlalchemy import Connection, Row
 
 WAIT = timedelta(hours=24)
 """How long a change waits, and may be stopped."""
+SHARED_WAIT = timedelta(days=7)
+"""How long one does that takes an admin's role, where several people had shared an account of the old world."""
+SETTLING = timedelta(days=14)
+"""For how long after such an account became an organisation no such change takes effect: it can be undone till then."""
 
 
 class ChangeKind(StrEnum):

@@ -50,11 +50,14 @@ class Changes:
         kind: ChangeKind,
         target: str = "",
         payload: Mapping[str, object] | None = None,
+        *,
+        not_before: datetime | None = None,
     ) -> Change:
         """Have a change wait, in place of the one of the same kind and target that waits, and tell all admins.
 
         Where just this waits already, that is returned, and nobody is told again. ``payload`` has JSON values, and
-        nothing personal. Raises ``Denied`` and :class:`TooOften`.
+        nothing personal. ``not_before``: where it has to wait longer than others. Raises ``Denied`` and
+        :class:`TooOften`.
         """
         hold_as_admin(connection, admin)
         same = self._same(connection, admin.organization_id, kind, target, payload or {})
@@ -70,7 +73,7 @@ class Changes:
             payload=payload or {},
             requested_by=admin.account_id,
             requested_at=admin.now,
-            effective_at=admin.now + WAIT,
+            effective_at=max(admin.now + WAIT, not_before or admin.now),
         )
         connection.execute(
             insert(changes).values(

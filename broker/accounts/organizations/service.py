@@ -6,8 +6,10 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from broker.accounts.carried import carried_since
 from broker.accounts.model import accounts, people
 from broker.accounts.organizations.capabilities import Denial, Denied, FreshAdmin, Leaver, Person, Role
+from broker.accounts.organizations.change_records import SETTLING, SHARED_WAIT
 from broker.accounts.organizations.changes import Applier, Change, ChangeKind, Changes
 from broker.accounts.organizations.model import former_memberships, invitations, memberships, operators, organizations
 from broker.accounts.organizations.names import clean_name, name_key
@@ -105,6 +107,10 @@ class Organizations:
             raise LookupError("no such organisation")
         return found[0]
 
+    def has_name(self, connection: Connection, name: str) -> bool:
+        """Return whether one, switched off or not, has this name or one that reads the same."""
+        return bool(read(connection, organizations.c.name_key == name_key(name)))
+
     def all(self, connection: Connection) -> list[Organization]:
         """Return them by name, those that are switched off too."""
         return read(connection)
@@ -127,14 +133,15 @@ class Organizations:
         ]
 
     def remove_member(self, connection: Connection, admin: FreshAdmin, account_id: str) -> Change | None:
-        """Remove a member at once, oneself too; another admin after a day, by the change that is returned.
+        """Remove a member at once, oneself too; another admin after a day or longer, by the change that is returned.
 
         Raises ``LookupError`` for somebody who is none, :class:`LastAdmin`, ``Denied``.
         """
         hold_as_admin(connection, admin)
         role = self._role(connection, admin.organization_id, account_id)
         if account_id != admin.account_id and role is Role.ADMIN:
-            return self._changes.propose(connection, admin, ChangeKind.REMOVE_ADMIN, account_id)
+            not_before = self._not_before(connection, admin)
+            return self._changes.propose(connection, admin, ChangeKind.REMOVE_ADMIN, account_id, not_before=not_before)
         if account_id == admin.account_id:
             self._roles.require_another_admin(connection, admin.organization_id, account_id)
         by = admin.account_id
@@ -150,8 +157,10 @@ class Organizations:
         if self._role(connection, admin.organization_id, account_id) is role:
             return None
         if account_id != admin.account_id:
-            kind = ChangeKind.PROMOTE if role is Role.ADMIN else ChangeKind.DEMOTE
-            return self._changes.propose(connection, admin, kind, account_id)
+            if role is Role.ADMIN:
+                return self._changes.propose(connection, admin, ChangeKind.PROMOTE, account_id)
+            not_before = self._not_before(connection, admin)
+            return self._changes.propose(connection, admin, ChangeKind.DEMOTE, account_id, not_before=not_before)
         self._roles.require_another_admin(connection, admin.organization_id, account_id)
         self._roles.set(connection, admin.organization_id, account_id, Role.MEMBER, account_id, admin.now)
         return None
@@ -253,6 +262,11 @@ class Organizations:
                 organization_id=organization_id, account_id=account_id, role=role.value, joined_at=now
             )
         )
+
+    def _not_before(self, connection: Connection, admin: FreshAdmin) -> datetime | None:
+        """Return until when another admin stays one at least: nobody takes alone what several had shared."""
+        since = carried_since(connection, admin.organization_id)
+        return max(admin.now + SHARED_WAIT, since + SETTLING) if since is not None else None
 
     def _role(self, connection: Connection, organization_id: str, account_id: str) -> Role:
         role = role_of(connection, organization_id, account_id)

@@ -31,6 +31,7 @@ from broker.accounts.organizations.sign_ins import SignInsOfMembers
 from broker.accounts.organizations.words import suspended_because
 from broker.accounts.service import Accounts
 from broker.accounts.visit import SignInFirst
+from broker.keys.cipher import FieldCipher
 from broker.signin.browser import Browser
 from broker.signin.gate import Gate
 from broker.signin.sessions import Session, Sessions
@@ -74,7 +75,9 @@ class OrganizationPages:
     browser: Browser
     mail_limit: MailLimit
     sign_ins: SignInsOfMembers
+    cipher: FieldCipher
     people_create: bool
+    has_old_world: bool
     issuer: str
     clock: Callable[[], datetime]
 
@@ -149,7 +152,7 @@ def fresh_operator_of(pages: OrganizationPages, connection: Connection, page: st
 
 def sign_in_first(_: Exception) -> ResponseReturnValue:
     """Answer somebody whose sign-in does not hold: they sign in, and come back to the page they wanted."""
-    if request.method != "GET":
+    if request.method not in ("GET", "HEAD"):
         return answer(
             BrokerError(
                 status=403,

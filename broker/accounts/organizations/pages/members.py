@@ -7,6 +7,7 @@ from flask import request
 from flask.typing import ResponseReturnValue
 
 from broker.accounts.organizations.capabilities import Role
+from broker.accounts.organizations.changes import WAIT, Change
 from broker.accounts.organizations.pages import places
 from broker.accounts.organizations.pages.organization import last_admin
 from broker.accounts.organizations.people import role_of
@@ -26,7 +27,7 @@ def change_role(pages: OrganizationPages, organization_id: str, account_id: str)
         with _refused(page, account_id):
             change = pages.organizations.change_role(connection, admin, account_id, role)
     if change is not None:
-        return places.noticed(page, "role_waits")
+        return places.noticed(page, _waits("role", change))
     return places.noticed(page, "role_same" if before is role else "role")
 
 
@@ -39,7 +40,11 @@ def remove(pages: OrganizationPages, organization_id: str, account_id: str) -> R
             change = pages.organizations.remove_member(connection, admin, account_id)
     if account_id == admin.account_id:
         return places.noticed(places.LIST, "left")
-    return places.noticed(page, "removed" if change is None else "remove_waits")
+    return places.noticed(page, "removed" if change is None else _waits("remove", change))
+
+
+def _waits(what: str, change: Change) -> str:
+    return f"{what}_waits" if change.effective_at - change.requested_at <= WAIT else f"{what}_waits_longer"
 
 
 @contextmanager

@@ -219,6 +219,7 @@ def _of_admin(
         only_admin=shown.is_only_admin(members),
         invitations=shown.invitations(pages, connection, organization_id, people, now),
         exceptions=shown.exceptions(pages.exceptions.of_organization(connection, organization_id), names, now),
+        contact=shown.contact(pages, connection, organization_id),
         fresh=admin.fresh,
         typed=typed,
         problems=problems,

@@ -5,9 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from broker.accounts.carried import carried_since
 from broker.accounts.organizations import rule_words
 from broker.accounts.organizations.capabilities import Admin, Role
 from broker.accounts.organizations.changes import Change, ChangeKind
+from broker.accounts.organizations.contact import contact_of
 from broker.accounts.organizations.pages import words
 from broker.accounts.organizations.records import MemberEntry
 from broker.accounts.organizations.rule_words import Names
@@ -147,6 +149,14 @@ def invitations(
         }
         for each in pages.invitations.of_organization(connection, organization_id)
     ]
+
+
+def contact(pages: OrganizationPages, connection: Connection, organization_id: str) -> Shown | None:
+    """Return the address that the shared account had which the organisation was, and since when it is one."""
+    since = carried_since(connection, organization_id)
+    if since is None:
+        return None
+    return {"email": contact_of(connection, pages.cipher, organization_id), "since": since}
 
 
 def exceptions(records: Iterable[ExceptionRecord], names: Names, now: datetime) -> list[Shown]:

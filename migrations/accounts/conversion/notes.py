@@ -1,0 +1,42 @@
+"""What the page of a conversion says of its state, and after what was done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from migrations.accounts.cases import CaseState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """``look``: how the tag looks."""
+
+    tag: str
+    sentence: str
+    look: str = ""
+
+
+STATES: Mapping[CaseState, Words] = {
+    CaseState.WAITING: Words(tag="waits", sentence="It waits for its admins, and for anybody who objects."),
+    CaseState.EFFECTIVE: Words(
+        tag="in effect", look="good", sentence="The organisation is there. It can still be undone from the old address."
+    ),
+    CaseState.SETTLED: Words(tag="done", look="good", sentence="The organisation is there, for good."),
+    CaseState.UPHELD: Words(tag="done", look="good", sentence="An operator has decided for it. This is final."),
+    CaseState.STOPPED: Words(
+        tag="stopped", look="warn", sentence="Somebody behind the shared address objected. An operator decides."
+    ),
+    CaseState.UNDONE: Words(
+        tag="undone", look="warn", sentence="Somebody behind the shared address undid it. An operator decides."
+    ),
+    CaseState.RETURNED: Words(tag="not done", sentence="An operator has decided against it. All is as it was before."),
+    CaseState.LAPSED: Words(
+        tag="not done", sentence="There were not two admins in time who could sign in. All is as it was before."
+    ),
+    CaseState.WITHDRAWN: Words(tag="withdrawn", sentence="You have withdrawn it. All is as it was before."),
+}
+
+NOTICES: Mapping[str, str] = {
+    "started": "It waits now. Everybody behind the shared address was told, and so was everybody you named.",
+    "accepted": "You have accepted. You are an admin as soon as it takes effect.",
+    "withdrawn": "It is withdrawn. Everybody behind the shared address was told, and so were those who had accepted.",
+}
