@@ -15,6 +15,7 @@ from broker.commands.database import db
 from broker.commands.demo import demo
 from broker.commands.exceptions import exceptions
 from broker.commands.keys import keys
+from broker.commands.migrate import migrate
 from broker.commands.operators import operators
 from broker.commands.orgs import orgs
 from broker.commands.outbox import outbox
@@ -70,7 +71,7 @@ def main(ctx: click.Context, config: Path) -> None:
 
 for command in (
     *(accounts, audit, check_config, clients, db, demo, exceptions, init, keys, operators, orgs, outbox),
-    *(probe, providers, serve, tenants),
+    *(migrate, probe, providers, serve, tenants),
 ):
     main.add_command(command)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from broker.commands.context import Refusal, with_path
+from broker.composition.old_world import breached_list
 from broker.settings import load
 from broker.settings.fresh import FILE_NAME, fresh_keys, write_private
 from broker.settings.values import is_loopback, issuer_url
@@ -53,6 +54,8 @@ def init(folder: Path, issuer: str) -> None:
 def check_config(path: Path) -> None:
     """Say everything that is wrong with the configuration, at once."""
     settings = load(path)
+    if settings.migration is not None and settings.migration.breached_passwords is not None:
+        breached_list(settings.migration.breached_passwords)
     providers = [name for name, provider in settings.providers.items() if provider.enabled]
     click.echo(f"{path} is in order.")
     click.echo(f"  issuer     {settings.issuer}")

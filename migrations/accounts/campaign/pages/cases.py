@@ -1,0 +1,89 @@
+"""What wants an operator's decision, and deciding it."""
+
+from collections.abc import Callable
+from typing import cast
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
+
+from broker.accounts.organizations.capabilities import FreshOperator
+from broker.accounts.service import AccountClosed
+from migrations.accounts.campaign.pages import words
+from migrations.accounts.campaign.pages.shown import case_facts, case_line
+from migrations.accounts.campaign.pages.visit import CampaignPages, account_page, case_page, nothing_here, noticed
+from migrations.accounts.cases import DISPUTED, Case, CaseKind, CaseState
+from migrations.accounts.effects import TooLate
+from migrations.accounts.records import LegacyAccount
+from migrations.accounts.recovery.shown import evidence_of
+from migrations.accounts.visit import fresh_operator_of, operator_of
+
+MOST_PACKAGES = 20
+"""How many packages are shown."""
+
+_Decide = Callable[[Connection, Case, FreshOperator], object]
+
+
+def show_cases(pages: CampaignPages) -> ResponseReturnValue:
+    """GET /operator/migration/cases."""
+    with pages.base.database.read() as connection:
+        operator_of(pages.base, connection)
+        cases = pages.base.effects.cases
+        lists = [
+            ("Disputed", cases.in_state(connection, DISPUTED)),
+            ("Recoveries to decide", cases.in_state(connection, {CaseState.ASKED}, CaseKind.RECOVERY)),
+            ("Waiting to take effect", cases.in_state(connection, {CaseState.WAITING})),
+        ]
+    sections = [{"heading": heading, "cases": [case_line(each) for each in found]} for heading, found in lists]
+    return render_template("migration/operator_cases.html", sections=sections)
+
+
+def show_case(pages: CampaignPages, case_id: str) -> ResponseReturnValue:
+    """GET /operator/migration/cases/<case>."""
+    effects = pages.base.effects
+    with pages.base.database.read() as connection:
+        operator = operator_of(pages.base, connection)
+        case = _case(pages, connection, case_id)
+        legacy = cast(LegacyAccount, effects.ledger.get(connection, case.registry_id))  # by a foreign key
+        others = effects.cases.of_registry_account(connection, case.registry_id)
+        return render_template(
+            "migration/operator_case.html",
+            here=case_page(case_id),
+            fresh=operator.fresh,
+            notice=words.NOTICES.get(request.args.get("notice", "")),
+            case=case_facts(pages, connection, case, operator),
+            legacy=legacy,
+            state=words.STATES[legacy.state],
+            account_page=account_page(case.registry_id),
+            packages=sorted(legacy.packages, key=lambda each: (-each.downloads, each.name))[:MOST_PACKAGES],
+            others=[case_line(each) for each in others if each.id != case.id],
+            recovery=evidence_of(pages.recovery, connection, case, operator) if case.kind is CaseKind.RECOVERY else {},
+        )
+
+
+def uphold(pages: CampaignPages, case_id: str) -> ResponseReturnValue:
+    """POST .../uphold: it has its effect, and for good."""
+    return _decide(pages, case_id, pages.base.effects.uphold, "uphold")
+
+
+def give_back(pages: CampaignPages, case_id: str) -> ResponseReturnValue:
+    """POST .../give-back: the account is as it was before."""
+    return _decide(pages, case_id, pages.base.effects.give_back, "give-back")
+
+
+def _decide(pages: CampaignPages, case_id: str, decide: _Decide, notice: str) -> ResponseReturnValue:
+    page = case_page(case_id)
+    try:
+        with pages.base.database.begin() as connection:
+            operator = fresh_operator_of(pages.base, connection, page)
+            decide(connection, _case(pages, connection, case_id), operator)
+    except AccountClosed as closed:
+        raise TooLate from closed  # somebody who accepted has just erased their account
+    return noticed(page, notice)
+
+
+def _case(pages: CampaignPages, connection: Connection, case_id: str) -> Case:
+    try:
+        return pages.base.effects.cases.get(connection, case_id)
+    except LookupError as error:
+        raise nothing_here() from error
