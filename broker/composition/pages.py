@@ -10,6 +10,7 @@ from broker.accounts import views as account_views
 from broker.accounts.organizations.pages import views as organization_views
 from broker.accounts.organizations.visit import OrganizationPages
 from broker.accounts.visit import AccountPages
+from broker.composition import old_world_pages
 from broker.composition.entrance import Entrance
 from broker.composition.foundation import Foundation
 from broker.composition.people import People
@@ -104,6 +105,8 @@ def furnish(app: Flask, base: Foundation, people: People, registries: Registries
         tenant_views.blueprint(organization_pages),
     ):
         app.register_blueprint(pages)
+    if people.old_world is not None:
+        old_world_pages.furnish(app, base, people, people.old_world, house.browser)
 
 
 def _way_in(house: House) -> WayIn:
@@ -225,6 +228,8 @@ def _api(house: House) -> Api:
         refresh_tokens=registries.refresh_tokens,
         marks=registries.marks,
         signer=registries.signer,
+        events=registries.events,
+        polled=frozenset(name for name, stream in settings.streams.items() if stream.url is None),
         metadata=Metadata(settings.issuer),
         keys=base.keys,
         audit=base.audit,
@@ -296,7 +301,9 @@ def _organization_pages(house: House) -> OrganizationPages:
         browser=house.browser,
         mail_limit=people.mail_limit,
         sign_ins=people.sign_ins_of_members,
+        cipher=base.cipher,
         people_create=base.settings.organizations.creation == "people",
+        has_old_world=people.old_world is not None,
         issuer=base.settings.issuer,
         clock=base.clock,
     )

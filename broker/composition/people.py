@@ -20,6 +20,7 @@ from broker.accounts.organizations.sign_ins import SignInsOfMembers
 from broker.accounts.organizations.suspension import Suspensions
 from broker.accounts.service import Accounts
 from broker.composition.foundation import Foundation
+from broker.composition.old_world import OldWorld, look_back
 from broker.keys.pseudonyms import Pseudonyms
 from broker.signin.ending import Ending
 from broker.signin.opening import Opening
@@ -39,7 +40,10 @@ from providers.tenants import ConfiguredTenants
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Accounts, sign-ins, organisations and tenants; and the enabled providers, by id."""
+    """Accounts, sign-ins, organisations and tenants; and the enabled providers, by id.
+
+    ``old_world`` none: the registry has none, or has left it.
+    """
 
     providers: Mapping[str, Provider]
     accounts: Accounts
@@ -66,6 +70,7 @@ class People:
     attestations: Attestations
     exceptions: Exceptions
     rule_changes: RuleChanges
+    old_world: OldWorld | None
 
 
 def gather(base: Foundation) -> People:
@@ -110,6 +115,21 @@ def gather(base: Foundation) -> People:
         exceptions=exceptions,
         providers=providers.keys(),
     )
+    organizations = Organizations(accounts, audit, changes)
+    old_world = (
+        look_back(
+            base,
+            settings.migration,
+            accounts=accounts,
+            organizations=organizations,
+            operators=operators,
+            standing=standing,
+            pseudonyms=pseudonyms,
+            policy=policy,
+        )
+        if settings.migration is not None
+        else None
+    )
     return People(
         providers=providers,
         accounts=accounts,
@@ -124,6 +144,7 @@ def gather(base: Foundation) -> People:
             audit=audit,
             exceptions=exceptions,
             memberships=sign_ins_of_members,
+            newcomers=old_world.linked if old_world is not None else None,
         ),
         ending=Ending(
             sessions=sessions,
@@ -144,7 +165,7 @@ def gather(base: Foundation) -> People:
             operator_tenants=frozenset(settings.operators.tenants),
         ),
         operators=operators,
-        organizations=Organizations(accounts, audit, changes),
+        organizations=organizations,
         invitations=Invitations(accounts, cipher, base.index, audit, outbox),
         changes=changes,
         rescue=Rescue(audit, changes, notices),
@@ -162,4 +183,5 @@ def gather(base: Foundation) -> People:
         attestations=Attestations(audit, changes, notices),
         exceptions=exceptions,
         rule_changes=RuleChanges(changes=changes, audit=audit, notices=notices, belongings=belongings, preview=preview),
+        old_world=old_world,
     )

@@ -14,6 +14,8 @@ from broker.oidc.consent.service import Consents
 from broker.oidc.device.confirmations import Confirmations
 from broker.oidc.device.goal import DeviceGoal
 from broker.oidc.device.service import Devices
+from broker.oidc.events.push import Push
+from broker.oidc.events.tokens import SecurityEventTokens
 from broker.oidc.goal import RegistryGoal
 from broker.oidc.jose.client_keys import ClientKeys
 from broker.oidc.pushed import PushedRequests
@@ -48,6 +50,8 @@ class Registries:
     confirmations: Confirmations
     device_goal: DeviceGoal
     redeemer: Redeemer
+    events: SecurityEventTokens
+    push: Push
 
 
 def serve(base: Foundation, people: People) -> Registries:
@@ -67,6 +71,7 @@ def serve(base: Foundation, people: People) -> Registries:
     refresh_tokens = RefreshTokens(cipher, timedelta(seconds=settings.tokens.refresh))
     id_tokens = IdTokens(signer, settings.tokens.id_token)
     confirmations = Confirmations(store, cipher)
+    events = SecurityEventTokens(signer=signer, subjects=subjects)
     return Registries(
         clients=clients,
         pushed=pushed,
@@ -125,5 +130,14 @@ def serve(base: Foundation, people: People) -> Registries:
             belongings=people.belongings,
             database=database,
             clock=base.clock,
+        ),
+        events=events,
+        push=Push(
+            database=database,
+            clients=clients,
+            tokens=events,
+            streams=settings.streams,
+            insecure_allow_private=settings.insecure_allow_private_addresses,
+            ca_bundle=settings.ca_bundle,
         ),
     )

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -84,6 +84,7 @@ def _render(addresses: Addresses, registrations: tuple[Registration, ...]) -> st
     for registration in registrations:
         values[f"{registration.kind}_id"] = registration.client_id
         values[f"{registration.kind}_secret"] = registration.client_secret
+    today = datetime.now(UTC).date()
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         values,
         issuer=addresses.issuer,
@@ -96,5 +97,8 @@ def _render(addresses: Addresses, registrations: tuple[Registration, ...]) -> st
         fabrikam=FABRIKAM,
         evidence_scope=EVIDENCE_SCOPE,
         evidence_audience=EVIDENCE_API,
-        today=datetime.now(UTC).date().isoformat(),
+        today=today.isoformat(),
+        announced=(today - timedelta(days=30)).isoformat(),
+        required=(today + timedelta(days=60)).isoformat(),
+        closed=(today + timedelta(days=120)).isoformat(),
     )

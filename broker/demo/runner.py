@@ -2,8 +2,9 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
@@ -13,6 +14,7 @@ import trustme
 from broker.demo.addresses import DEFAULT_BASE, LAST_BASE, Addresses
 from broker.demo.configuration import CLIENT_ID, PROVIDERS, callbacks, overrides, prepare
 from broker.demo.mailbox import folder_of
+from broker.demo.old_world import PERSON, TEAM, import_accounts
 from broker.demo.processes import Child, ChildFailed
 from broker.ports import is_free
 from broker.settings import Settings, load
@@ -44,7 +46,7 @@ def run(folder: Path, addresses: Addresses) -> None:
                 if not stop.is_set():
                     start()
             if not stop.is_set():
-                click.echo(page(folder, addresses, demo.mail))
+                click.echo(page(folder, addresses, demo.mail, demo.passwords))
             while not stop.wait(_LOOK_EVERY):
                 demo.must_run()
         except ChildFailed as error:
@@ -71,7 +73,8 @@ def _stop_event() -> Iterator[Event]:
 class _Demo:
     """The three processes, started in this order; each is stopped, the last one first, when ``running`` ends.
 
-    ``mail`` is the folder that the broker writes its mail to, once it runs, if it does.
+    ``mail`` is the folder that the broker writes its mail to, once it runs, if it does; ``passwords`` are those of the
+    accounts of the old world, by name.
     """
 
     def __init__(self, folder: Path, addresses: Addresses, running: ExitStack) -> None:
@@ -84,6 +87,7 @@ class _Demo:
         self._broker_ca = _https(folder, self._environ) if addresses.https else None
         self._registry_secret = ""
         self.mail: Path | None = None
+        self.passwords: Mapping[str, str] = {}
 
     def start_standins(self) -> None:
         addresses = self._addresses
@@ -104,6 +108,7 @@ class _Demo:
         self._registry_secret = _registry_secret(self._path, settings)
         self.mail = folder_of(settings.mail.url)
         schema.upgrade(settings.database.url)
+        self.passwords = import_accounts(self._folder, settings, lambda: datetime.now(UTC))
         broker = self._start("broker", "broker.cli", f"--config={self._path}", "serve")
         document = f"{self._addresses.issuer}/.well-known/openid-configuration"
         broker.wait_until_it_answers(document, self._broker_ca)
@@ -159,7 +164,7 @@ def _https(folder: Path, environ: dict[str, str]) -> Path:
     return ca_file
 
 
-def page(folder: Path, addresses: Addresses, mail: Path | None) -> str:
+def page(folder: Path, addresses: Addresses, mail: Path | None, passwords: Mapping[str, str]) -> str:
     """Return what there is to try."""
     lines = ["", "Vestibule is running. Sign in at the demo registry:", "", f"    {addresses.registry}", ""]
     lines.append("At a provider's sign-in page, pick a person. Who they are, and how it ends:")
@@ -180,6 +185,8 @@ def page(folder: Path, addresses: Addresses, mail: Path | None) -> str:
     if addresses.https:
         lines.append(f"  certificate  {folder / 'broker-ca.pem'} signed the broker's, for this run alone")
     lines += ["", *_organizations(folder, addresses)]
+    if passwords and mail is not None:
+        lines += ["", *_old_world(addresses, passwords)]
     return "\n".join([*lines, "", "Ctrl-C stops it all.", ""])
 
 
@@ -199,3 +206,16 @@ def _organizations(folder: Path, addresses: Addresses) -> list[str]:
         "northwind-mfa is signed in, northwind-pwd is not.",
     )
     return ["To try organisations, which takes two people:", "", *(f"    {step}" for step in steps)]
+
+
+def _old_world(addresses: Addresses, passwords: Mapping[str, str]) -> list[str]:
+    """Return how an account with a password becomes a person's, and one that is shared an organisation."""
+    steps = (
+        f"At {addresses.issuer}/claim name the account {PERSON}, and have the link sent.",
+        f"Follow it from {addresses.registry}/mail, in the same browser. Then give the password:",
+        passwords[PERSON],
+        "and sign in in any way that proves a second factor.",
+        f"{TEAM} is shared, and becomes an organisation of two people or more. Its password:",
+        passwords[TEAM],
+    )
+    return ["To try leaving the old world:", "", *(f"    {step}" for step in steps)]

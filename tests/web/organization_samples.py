@@ -123,6 +123,7 @@ def organization(**more: Any) -> Context:
                 "ends_at": NOW + timedelta(days=9),
             },
         ],
+        "contact": {"email": f"{'c' * 64}@{'d' * 63}.example", "since": NOW - timedelta(days=3)},
         "fresh": True,
         "typed": {},
         "problems": {},
@@ -141,6 +142,7 @@ NEW = organization(
     only_admin=True,
     invitations=[],
     exceptions=[],
+    contact=None,
     notice=NOTICES["created"],
 )
 
@@ -352,6 +354,7 @@ def organization_pages_of(name: str) -> dict[str, Context]:
             members=[member(1, name, email=name, unmet=name)],
             invitations=[invited],
             exceptions=[{**organization()["exceptions"][0], "tenant": name}],
+            contact={"email": name, "since": NOW},
             typed={"name": name, "email": name},
             problems={"name": name, "email": name},
         ),

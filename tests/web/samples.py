@@ -10,7 +10,11 @@ from broker.web.texts import ADMIN_CENTER, ADMINS, explain_fault, explain_verdic
 from claims.decision import Reason
 from providers.provider import Fault, Missing
 from tests.web.account_sample import LONG, NOW, Context, account, only_account, verdict
+from tests.web.campaign_samples import CAMPAIGN_PAGES
+from tests.web.claiming_samples import CLAIM_PAGES
+from tests.web.conversion_samples import CONVERSION_PAGES
 from tests.web.organization_samples import ORGANIZATION_PAGES
+from tests.web.recovery_samples import RECOVERY_PAGES
 from tests.web.tenant_samples import TENANT_PAGES
 
 
@@ -269,5 +273,9 @@ PAGES: dict[str, tuple[str, Context]] = {
     "device-confirm-nameless": ("device_confirm.html", {**DEVICE, "person": {"name": None}}),
     "probe-failed": ("probe_done.html", {"provider_name": "Contoso", "satisfied": False, "shown": {}}),
     **ORGANIZATION_PAGES,
+    **CONVERSION_PAGES,
     **TENANT_PAGES,
+    **CLAIM_PAGES,
+    **RECOVERY_PAGES,
+    **CAMPAIGN_PAGES,
 }

@@ -158,6 +158,7 @@ def operator(**more: Any) -> Context:
     suspended = claim(3, state="suspended", suspended_by="operator", name=HEBREW)
     return {
         "fresh": True,
+        "has_old_world": True,
         "notice": OPERATOR_NOTICES["supported"],
         "claims": [
             {"tid": TID, "mappings": [claim(1), other], "contested": True},

@@ -8,7 +8,11 @@ from flask import Flask, render_template
 from broker.signin.admins import Application
 from broker.web.texts import AdminText, Explanation, Link
 from tests.web.account_sample import account
+from tests.web.campaign_samples import campaign_pages_of
+from tests.web.claiming_samples import claim_pages_of
+from tests.web.conversion_samples import conversion_pages_of
 from tests.web.organization_samples import organization_pages_of
+from tests.web.recovery_samples import evidence_of, recovery_pages_of
 from tests.web.samples import CHOOSE, DEVICE, GITHUB, WORK, for_admins, option, refused
 from tests.web.tenant_samples import tenant_pages_of
 from tests.web.test_pages import HERE, read
@@ -50,6 +54,7 @@ HOSTILE_CONTEXTS = {
         sessions=[{**account()["sessions"][1], "provider_name": HOSTILE, "proof": HOSTILE, "id": HOSTILE}],
         registries=[{**account()["registries"][0], "client_id": HOSTILE, "name": HOSTILE, "knows": [HOSTILE]}],
         organizations=[{"id": HOSTILE, "name": HOSTILE, "role": "member", "suspended": True}],
+        registry_accounts=[HOSTILE],
     ),
     "work.html": {**WORK, "typed": HOSTILE, "unknown": True, "directly": [{"name": HOSTILE, "url": f"/{HOSTILE}"}]},
     "for_admins.html": {
@@ -86,13 +91,24 @@ HOSTILE_CONTEXTS = {
     "probe_done.html": {"provider_name": HOSTILE, "satisfied": False, "shown": {HOSTILE: HOSTILE}},
     **organization_pages_of(HOSTILE),
     **tenant_pages_of(HOSTILE),
+    **claim_pages_of(HOSTILE),
+    **conversion_pages_of(HOSTILE),
+    **recovery_pages_of(HOSTILE),
+    **campaign_pages_of(HOSTILE),
+    "migration/recovery_evidence.html": {"recovery": evidence_of(HOSTILE)},
 }
 
 
 # What these show is our own, and never what somebody else wrote.
 OUR_OWN = {
     *("layout.html", "parts.html", "home.html", "error.html", "erase.html"),
-    *("organizations/parts.html", "tenants/parts.html"),
+    *(
+        "organizations/parts.html",
+        "tenants/parts.html",
+        "migration/claim_parts.html",
+        "migration/conversion_parts.html",
+        "migration/operator_parts.html",
+    ),
 }
 
 
@@ -120,6 +136,10 @@ def test_t12_a_hostile_name_is_text_everywhere(app: Flask, template: str) -> Non
     [
         *("choose.html", "work.html", "account.html", "leave.html", "device_confirm.html", "consent.html"),
         *("logout.html", *organization_pages_of(HOSTILE), *tenant_pages_of(HOSTILE)),
+        *claim_pages_of(HOSTILE),
+        *conversion_pages_of(HOSTILE),
+        *recovery_pages_of(HOSTILE),
+        *campaign_pages_of(HOSTILE),
     ],
 )
 def test_t12_a_name_cannot_turn_the_text_around_it(app: Flask, template: str) -> None:
