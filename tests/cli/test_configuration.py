@@ -162,3 +162,18 @@ def test_the_guide_that_an_example_names_is_there() -> None:
     for path in PROVIDER_FILES:
         for guide in re.findall(r"docs/\S+\.md", path.read_text()):
             assert (ROOT / guide).is_file(), path.name
+
+
+def test_check_config_looks_into_the_list_of_stolen_passwords(vestibule: Run, config: Path) -> None:
+    stolen = config.parent / "stolen.txt"
+    dates = "announced = 2027-01-01\nencouraged = 2027-01-01\nrequired = 2027-01-01\nclosed = 2027-01-01\n"
+    table = f'[migration]\nregistry = "Example"\n{dates}breached_passwords = "{stolen}"\n'
+    config.write_text(f"{config.read_text()}\n{table}")
+    missing = vestibule("check-config")
+    stolen.write_text("no hash\n")
+    wrong = vestibule("check-config")
+    stolen.write_text(f"{'0' * 40}\n{'F' * 40}:2\n")
+    good = vestibule("check-config")
+    assert [each.exit_code for each in (missing, wrong, good)] == [2, 2, 0]
+    for refused in (missing, wrong):
+        assert "migration.breached_passwords is not a list that can be searched" in refused.output

@@ -59,6 +59,7 @@ def show_operators_page(pages: OrganizationPages) -> ResponseReturnValue:
     return render_template(
         "operator.html",
         fresh=operator.fresh,
+        has_old_world=pages.has_old_world,
         notice=words.OPERATOR_NOTICES.get(request.args.get("notice", "")),
         claims=[_claims(each, names) for each in to_decide],
         asked=[_exception(each, names, of_tenants, operator) for each in asked if operator.now < each.ends_at],
