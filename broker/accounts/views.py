@@ -60,7 +60,7 @@ def blueprint(pages: AccountPages) -> Blueprint:
 def home(pages: AccountPages) -> ResponseReturnValue:
     """GET /."""
     session = pages.sessions.find(pages.browser.session_cookie(), pages.clock())
-    return render_template("home.html", signed_in=session is not None)
+    return render_template("home.html", signed_in=session is not None, has_old_world=pages.has_old_world)
 
 
 def account(pages: AccountPages) -> ResponseReturnValue:
@@ -91,6 +91,7 @@ def account(pages: AccountPages) -> ResponseReturnValue:
         registries=pages.registries.of_account(account_id, visit.now),
         organizations=organizations,
         registry_accounts=registry_accounts,
+        has_old_world=pages.has_old_world,
         offer={"name": offer.name, "email": offer.email} if offer else None,
         pending_email=pending,
         notice=NOTICES.get(request.args.get("notice", "")),

@@ -31,7 +31,7 @@ from claims.profile import Profile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPages:
-    """What the pages work with."""
+    """What the pages work with. ``has_old_world``: accounts with passwords can be claimed."""
 
     accounts: Accounts
     belongings: Belongings
@@ -50,6 +50,7 @@ class AccountPages:
     organizations: Organizations
     last_sign_ins: LastSignIns
     mail_limit: MailLimit
+    has_old_world: bool
     issuer: str
     clock: Callable[[], datetime]
 

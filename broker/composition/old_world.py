@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from broker.accounts.limits import MailLimit
 from broker.accounts.organizations.operators import Operators
 from broker.accounts.organizations.service import Organizations
 from broker.accounts.service import Accounts
@@ -17,6 +16,7 @@ from broker.settings.problem import Problem
 from broker.signin.policy import Policy
 from broker.signin.standing import Standing
 from migrations.accounts.admins import Admins
+from migrations.accounts.buckets import Buckets
 from migrations.accounts.campaign.campaign import Campaign, prepare
 from migrations.accounts.cases import Cases
 from migrations.accounts.claiming.linked import Linked
@@ -90,10 +90,8 @@ def look_back(
         attempts=attempts,
         ledger=ledger,
         index=base.index,
-        limit=MailLimit(base.store, base.index),
+        buckets=_buckets(base),
         outbox=base.outbox,
-        store=base.store,
-        sealer=base.cipher,
         issuer=base.settings.issuer,
         registry=settings.registry,
     )
@@ -123,7 +121,7 @@ def look_back(
             sealer=base.cipher,
             widely_used=settings.widely_used,
         ),
-        linked=Linked(effects=effects, pseudonyms=pseudonyms, policy=policy),
+        linked=Linked(effects=effects, pseudonyms=pseudonyms, policy=policy, widely_used=settings.widely_used),
         recovery=recovery,
         look=_look(base, recovery),
         due=Due(database=base.database, effects=effects),
@@ -154,7 +152,11 @@ def _verifier(base: Foundation, settings: MigrationSettings) -> Verifier:
         memory_kib=settings.rewrap_memory,
         pepper=pepper.get_secret_value().encode() if pepper is not None else None,
     )
-    return Verifier(base.store, wrapper, clock=lambda: base.clock().timestamp())
+    return Verifier(_buckets(base), wrapper)
+
+
+def _buckets(base: Foundation) -> Buckets:
+    return Buckets(base.store, clock=lambda: base.clock().timestamp())
 
 
 def _breaches(base: Foundation, settings: MigrationSettings) -> BreachList | None:

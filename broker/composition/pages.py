@@ -259,6 +259,7 @@ def _account_pages(house: House) -> AccountPages:
         ending=people.ending,
         registries=house.registries.access,
         mail_limit=people.mail_limit,
+        has_old_world=people.old_world is not None,
         issuer=base.settings.issuer,
         clock=base.clock,
     )

@@ -63,11 +63,15 @@ class Visit:
     token: Mapping[str, Any]
 
 
+SCOPE = "openid profile email offline_access"
+"""What is asked for unless it is told otherwise."""
+
+
 class Registry:
     """The relying party at ``url``, which trusts ``issuer``. It keeps visits in memory, by a key in the cookie."""
 
     def __init__(
-        self, app: Flask, *, url: str, issuer: str, client_id: str, client_secret: str, ca: str | None
+        self, app: Flask, *, url: str, issuer: str, client_id: str, client_secret: str, scope: str, ca: str | None
     ) -> None:
         self._url = url
         self._issuer = issuer
@@ -80,7 +84,7 @@ class Registry:
             client_secret=client_secret,
             server_metadata_url=f"{issuer}/.well-known/openid-configuration",
             client_kwargs={
-                "scope": "openid profile email offline_access",
+                "scope": scope,
                 "code_challenge_method": "S256",
                 "token_endpoint_auth_method": "client_secret_basic",
                 "default_timeout": 10,
@@ -237,12 +241,16 @@ class Registry:
         found["id_token_signing_alg_values_supported"] = [ALG]  # what we registered for, and nothing else
 
 
-def create_registry(*, url: str, issuer: str, client_id: str, client_secret: str, ca: str | None = None) -> Flask:
+def create_registry(
+    *, url: str, issuer: str, client_id: str, client_secret: str, scope: str = SCOPE, ca: str | None = None
+) -> Flask:
     """Return the registry as a WSGI application. ``ca`` is a PEM file to verify the broker with."""
     app = Flask(__name__)
     app.secret_key = secrets.token_bytes(32)
     app.config.update(SESSION_COOKIE_NAME=COOKIE, SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax")
-    registry = Registry(app, url=url, issuer=issuer, client_id=client_id, client_secret=client_secret, ca=ca)
+    registry = Registry(
+        app, url=url, issuer=issuer, client_id=client_id, client_secret=client_secret, scope=scope, ca=ca
+    )
     app.add_url_rule("/", view_func=registry.home)
     app.add_url_rule("/login", view_func=registry.login)
     app.add_url_rule("/callback", view_func=registry.callback)
@@ -297,6 +305,7 @@ def main() -> None:
         issuer=os.environ["REGISTRY_ISSUER"],
         client_id=os.environ["REGISTRY_CLIENT_ID"],
         client_secret=os.environ["REGISTRY_CLIENT_SECRET"],
+        scope=os.environ.get("REGISTRY_SCOPE") or SCOPE,
         ca=os.environ.get("REGISTRY_CA_BUNDLE") or None,
     )
     if os.environ.get("REGISTRY_MAIL"):

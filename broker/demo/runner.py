@@ -85,7 +85,7 @@ class _Demo:
         self._path = prepare(folder, addresses)
         self._environ = overrides(self._path, addresses)
         self._broker_ca = _https(folder, self._environ) if addresses.https else None
-        self._registry_secret = ""
+        self._registry_secret = self._registry_scope = ""
         self.mail: Path | None = None
         self.passwords: Mapping[str, str] = {}
 
@@ -106,6 +106,7 @@ class _Demo:
     def start_broker(self) -> None:
         settings = load(self._path, {**os.environ, **self._environ})
         self._registry_secret = _registry_secret(self._path, settings)
+        self._registry_scope = " ".join(settings.clients[CLIENT_ID].scopes)
         self.mail = folder_of(settings.mail.url)
         schema.upgrade(settings.database.url)
         self.passwords = import_accounts(self._folder, settings, lambda: datetime.now(UTC))
@@ -122,6 +123,7 @@ class _Demo:
             REGISTRY_ISSUER=addresses.issuer,
             REGISTRY_CLIENT_ID=CLIENT_ID,
             REGISTRY_CLIENT_SECRET=self._registry_secret,
+            REGISTRY_SCOPE=self._registry_scope,
             REGISTRY_CA_BUNDLE=str(self._broker_ca or ""),
             REGISTRY_MAIL=str(self.mail or ""),
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from broker.accounts.organizations.capabilities import Denial, Denied
-from broker.accounts.organizations.records import LastAdmin, NameTaken, Share, TooMany, TooOften
+from broker.accounts.organizations.records import LastAdmin, NameTaken, Settling, Share, TooMany, TooOften
 from broker.accounts.organizations.words import suspended_because
 from broker.accounts.service import AccountClosed
 from broker.management.asked import invalid, not_found
@@ -13,6 +13,7 @@ from broker.tenants.errors import BadInput, Conflict, Conflicting, NotFound
 from broker.web.problems import Problem
 
 _CONFLICT = "Not as things stand"
+_SETTLING = "Several people had shared what this organisation has, and these are its first 14 days."
 _CONFLICTS = {
     Conflicting.STATE: "It is not in a state in which this can be done.",
     Conflicting.OVER: "Its time has passed.",
@@ -21,6 +22,7 @@ _CONFLICTS = {
     Conflicting.OPERATOR_ONLY: "An operator suspended it, and only an operator takes that back.",
     Conflicting.IN_RULE: "The organisation's rule requires this tenant. Take it out of the rule first.",
     Conflicting.SHUTS_OUT: "You do not meet this rule yourself, as you are signed in.",
+    Conflicting.SETTLING: f"{_SETTLING} No rule shuts another admin out, as they last signed in.",
     Conflicting.CONTESTED: "Another organisation has the tenant, or claims it since a moment ago.",
     Conflicting.OTHER_TENANT: "The proof is of another tenant.",
     Conflicting.GUEST: "The proof is a guest's, who speaks for no tenant.",
@@ -62,7 +64,7 @@ def problem_of(error: Exception, challenge: Challenge) -> Problem | None:
         case TooOften():
             return _too_often(error.share)
         case LastAdmin():
-            return _conflict("last_admin", "It would leave the organisation without an admin.")
+            return _last_admin(error)
         case BadInput():
             return invalid(error.field, error.code, error.sentence)
         # Not what is derived from it: a key that is missing is a defect of ours.
@@ -131,6 +133,12 @@ def _too_often(share: Share) -> Problem:
         detail=_TOO_OFTEN[share],
         headers={"Retry-After": "3600"},
     )
+
+
+def _last_admin(error: LastAdmin) -> Problem:
+    if isinstance(error, Settling):
+        return _conflict("settling", f"{_SETTLING} Two admins remain until {error.until:%Y-%m-%d %H:%M} UTC.")
+    return _conflict("last_admin", "It would leave the organisation without an admin.")
 
 
 def _conflict(code: str, detail: str) -> Problem:

@@ -43,6 +43,25 @@ def tenant_of(connection: Connection, text: str) -> Found | None:
     return found if found is not None or at else _by_name(connection, typed)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The tenant that a domain leads to. ``active``: its people can sign in."""
+
+    tid: str
+    active: bool
+
+
+def owner_of(connection: Connection, email: str) -> Owner | None:
+    """Return the tenant that the domain of an address belongs to, in whatever state it is mapped, or none."""
+    domain = domain_of(email.rpartition("@")[2])
+    row = connection.execute(
+        select(mappings.c.tid, (mappings.c.state == "active") & mappings.c.organization_id.in_(active_ids()))
+        .join(tenant_domains, tenant_domains.c.mapping_id == mappings.c.id)
+        .where(tenant_domains.c.domain == domain)
+    ).one_or_none()
+    return Owner(tid=row[0], active=bool(row[1])) if row is not None else None
+
+
 def domain_of(text: str) -> str | None:
     """Return a domain name as it is looked up (lower case, punycode), or none where the text is none."""
     try:

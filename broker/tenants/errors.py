@@ -27,6 +27,7 @@ class Conflicting(StrEnum):
     OPERATOR_ONLY = "operator_only"  # an operator suspended it, and only an operator takes that back
     IN_RULE = "in_rule"  # the organisation's rule requires this tenant
     SHUTS_OUT = "shuts_out"  # the admin who saves the rule does not meet it
+    SETTLING = "settling"  # another admin does not, in the first days of what several people had shared
     CONTESTED = "contested"  # another organisation has it, or claims it since a moment ago
     OTHER_TENANT = "other_tenant"  # the proof is of another tenant
     GUEST = "guest"  # the proof is a guest's, who speaks for no tenant

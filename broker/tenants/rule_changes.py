@@ -10,10 +10,11 @@ from sqlalchemy import Connection, update
 
 from broker.accounts.organizations.belonging import Belongings
 from broker.accounts.organizations.capabilities import FreshAdmin, Shell
+from broker.accounts.organizations.change_records import settles_at
 from broker.accounts.organizations.changes import Applier, Change, ChangeKind, Changes, Obsolete
 from broker.accounts.organizations.notices import Notices
 from broker.accounts.organizations.people import admins_of, hold, hold_as_admin
-from broker.accounts.organizations.preview import Preview
+from broker.accounts.organizations.preview import Preview, Previewed
 from broker.audit.service import Audit
 from broker.tenants.errors import Conflict, Conflicting, NotFound
 from broker.tenants.mapping_records import HOLDING, find, read
@@ -60,7 +61,8 @@ class RuleChanges:
 
         A tenant's rule can be set while it is active or suspended. A rule that would shut out the very admin who
         saves it, as they are signed in, is refused, be it at once or when all of the wish holds: it might shut out all
-        of them, and nobody could take it back.
+        of them, and nobody could take it back. So is one that would shut out another admin, or one of whom nobody
+        knows, while what several people had shared settles.
         Raises :class:`NotFound`, :class:`Conflict` and ``Denied``.
         """
         hold_as_admin(connection, admin)
@@ -70,6 +72,8 @@ class RuleChanges:
         for each in (now_on, desired):
             if each != old and not self._meets(connection, admin, mapping_id, each):
                 raise Conflict(Conflicting.SHUTS_OUT)
+            if loosened(each, old):
+                self._require_settled(connection, admin.organization_id, mapping_id, each, admin.account_id, admin.now)
         if tightened:
             self._write(connection, admin.organization_id, mapping_id, now_on, tightened, admin.account_id, admin.now)
             self._changes.after_tightening(connection, admin.organization_id, admin.account_id, admin.now)
@@ -118,8 +122,14 @@ class RuleChanges:
             if not rule.tenants:
                 raise Obsolete("state")
         # What is no stricter shuts nobody out. Of what is, somebody has to be there who could take it back.
-        if loosened(rule, old) and not self._is_met_by_an_admin(connection, change.organization_id, mapping_id, rule):
-            raise Obsolete(Conflicting.SHUTS_OUT)
+        if loosened(rule, old):
+            if not self._is_met_by_an_admin(connection, change.organization_id, mapping_id, rule):
+                raise Obsolete(Conflicting.SHUTS_OUT)
+            try:
+                who = change.requested_by
+                self._require_settled(connection, change.organization_id, mapping_id, rule, who, now)
+            except Conflict as error:
+                raise Obsolete(error.code.value) from error
         self._write(connection, change.organization_id, mapping_id, rule, changed(old, rule), change.requested_by, now)
 
     def _current(self, connection: Connection, organization_id: str, mapping_id: str | None) -> Rule:
@@ -148,12 +158,40 @@ class RuleChanges:
         self, connection: Connection, organization_id: str, mapping_id: str | None, rule: Rule
     ) -> bool:
         """Return whether the last sign-in of an admin meets the rule as it would be."""
+        previewed = self._admins_under(connection, organization_id, mapping_id, rule)
+        return any(each.after is not None and each.after.met for each in previewed)
+
+    def _require_settled(
+        self,
+        connection: Connection,
+        organization_id: str,
+        mapping_id: str | None,
+        rule: Rule,
+        account_id: str,
+        now: datetime,
+    ) -> None:
+        """Raise :class:`Conflict` while it settles, if a stricter rule would shut out an admin other than this one.
+
+        Who does not meet the rules as they are is not shut out by it. Of who has not signed in yet, nobody knows.
+        """
+        if settles_at(connection, organization_id, now) is None:
+            return
+        for each in self._admins_under(connection, organization_id, mapping_id, rule):
+            shut_out_before = each.before is not None and not each.before.met
+            stays = each.after is not None and each.after.met
+            if each.account_id != account_id and not (stays or shut_out_before):
+                raise Conflict(Conflicting.SETTLING)
+
+    def _admins_under(
+        self, connection: Connection, organization_id: str, mapping_id: str | None, rule: Rule
+    ) -> list[Previewed]:
+        """Return the admins, and how their last sign-ins stand to the rule as it would be."""
         proposed: dict[str, Any] = (
             {"own": rule} if mapping_id is None else {"tenant_rules": {find(connection, mapping_id).tid: rule}}
         )
         admins = admins_of(connection, organization_id)
         previewed = self._preview.of(connection, organization_id, waived=False, **proposed)
-        return any(each.after is not None and each.after.met for each in previewed if each.account_id in admins)
+        return [each for each in previewed if each.account_id in admins]
 
     def _write(
         self,

@@ -14,7 +14,7 @@ from broker.keys.pseudonyms import BlindIndex
 from broker.signin.proven import Way
 from broker.signin.standing import Standing
 from broker.storage.sealed import digest
-from broker.tenants.domains import tenant_of
+from broker.tenants.domains import owner_of
 from migrations.accounts.cases import Case, CaseWay, columns_of
 from migrations.accounts.model import case_admins as table
 from migrations.accounts.records import LegacyAccount
@@ -122,14 +122,17 @@ class Admins:
 
 def tenant_behind(connection: Connection, legacy: LegacyAccount) -> str | None:
     """Return the ``tid`` that the address's domain belongs to, where an organisation has mapped that tenant."""
-    found = tenant_of(connection, legacy.email) if legacy.email is not None else None
+    found = owner_of(connection, legacy.email) if legacy.email is not None else None
     return found.tid if found is not None else None
 
 
 def comes_from(connection: Connection, legacy: LegacyAccount, way: Way) -> bool:
-    """Return whether a sign-in is of the tenant that the address's domain belongs to; where there is none, any is."""
-    tid = tenant_behind(connection, legacy)
-    return tid is None or (way.tenant == tid and not way.guest)
+    """Return whether a sign-in is of the tenant that the address's domain belongs to; where there is none, any is.
+
+    While that tenant is suspended, or its organisation switched off, none is.
+    """
+    found = owner_of(connection, legacy.email) if legacy.email is not None else None
+    return found is None or (found.active and way.tenant == found.tid and not way.guest)
 
 
 def email_context(admin_id: str) -> str:

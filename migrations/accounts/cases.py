@@ -1,7 +1,7 @@
 """Cases: who wants what of an account of the old world, how they had proven it, and how far it has come."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -149,25 +149,16 @@ class Cases:
         )
         return [self._read(row) for row in rows]
 
-    def in_state(
-        self, connection: Connection, states: Collection[CaseState], kind: CaseKind | None = None, limit: int = 200
-    ) -> list[Case]:
-        """Return the cases that are in any of these states, the first one first."""
-        wanted = select(table).where(table.c.state.in_([each.value for each in states]))
-        if kind is not None:
-            wanted = wanted.where(table.c.kind == kind.value)
-        return [self._read(row) for row in connection.execute(wanted.order_by(table.c.started_at).limit(limit))]
-
-    def due(self, connection: Connection, now: datetime, limit: int = 50) -> list[Case]:
-        """Return those whose date has come: to take effect, to lapse, or to be settled."""
+    def due(self, connection: Connection, now: datetime, limit: int = 500) -> list[str]:
+        """Return the ids of those whose date has come: to take effect, to lapse, or to be settled."""
         due = table.c.state.in_([CaseState.WAITING.value, CaseState.ASKED.value]) & (table.c.due_at <= now)
         over = (table.c.state == CaseState.EFFECTIVE.value) & (table.c.undo_until <= now)
-        rows = connection.execute(select(table).where(due | over).order_by(table.c.started_at, table.c.id).limit(limit))
-        return [self._read(row) for row in rows]
+        found = select(table.c.id).where(due | over).order_by(table.c.started_at, table.c.id).limit(limit)
+        return list(connection.execute(found).scalars())
 
-    def postpone(self, connection: Connection, case: Case, due_at: datetime) -> None:
+    def postpone(self, connection: Connection, case_id: str, due_at: datetime) -> None:
         """Have another look at a case later."""
-        connection.execute(update(table).where(table.c.id == case.id).values(due_at=due_at))
+        connection.execute(update(table).where(table.c.id == case_id).values(due_at=due_at))
 
     def move(self, connection: Connection, case: Case, state: CaseState, **values: object) -> Case:
         """Put a case into another state, together with these columns, and return it as it is then."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from broker.accounts.service import AccountClosed
 from broker.storage.database import Database
@@ -29,15 +30,23 @@ class Due:
         """Bring about what is due, each case in a transaction of its own, and return how many there were."""
         with self.database.read() as connection:
             due = self.effects.cases.due(connection, now)
-        for case in due:
+        for case_id in due:
             try:
                 with self.database.begin() as connection:
-                    self._advance(connection, case, now)
+                    self._advance(connection, case_id, now)
             except TooLate:
-                _log.info("case %s: somebody else was faster", case.id)
+                _log.info("case %s: somebody else was faster", case_id)
+            except OperationalError:
+                raise  # the database is away, for all of them
+            except Exception as error:
+                # Nobody's case may hold up those behind it, whatever is the matter with it.
+                _log.error("case %s is not brought about: %s", case_id, type(error).__name__)
+                with self.database.begin() as connection:
+                    self.effects.cases.postpone(connection, case_id, now + _AGAIN)
         return len(due)
 
-    def _advance(self, connection: Connection, case: Case, now: datetime) -> None:
+    def _advance(self, connection: Connection, case_id: str, now: datetime) -> None:
+        case = self.effects.cases.get(connection, case_id)
         if case.state is CaseState.EFFECTIVE:
             self.effects.settle(connection, case, now)
         elif case.state is CaseState.ASKED:
@@ -57,4 +66,4 @@ class Due:
         if case.kind is CaseKind.CONVERSION and now - case.started_at >= GATHERING:
             self.effects.lapse(connection, case, now)
         else:
-            self.effects.cases.postpone(connection, case, now + _AGAIN)
+            self.effects.cases.postpone(connection, case.id, now + _AGAIN)

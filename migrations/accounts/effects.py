@@ -5,16 +5,18 @@ registry in it: they stand or fall together.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from secrets import token_hex
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from broker.accounts import carried
 from broker.accounts.end_access import ask_to_end_access
-from broker.accounts.organizations.capabilities import Denial, Denied, FreshOperator
+from broker.accounts.organizations.capabilities import FreshOperator
 from broker.accounts.organizations.contact import keep_contact
-from broker.accounts.organizations.records import LastAdmin, NameTaken
+from broker.accounts.organizations.people import admins_of
+from broker.accounts.organizations.records import LastAdmin
 from broker.accounts.organizations.service import Organizations
 from broker.accounts.service import AccountClosed, Accounts
 from broker.audit.service import Audit
@@ -25,10 +27,16 @@ from broker.signin.standing import Standing
 from migrations.accounts import links, words
 from migrations.accounts.admins import Admins, comes_from
 from migrations.accounts.cases import DISPUTED, Case, CaseKind, Cases, CaseState
+from migrations.accounts.impartial import Impartiality, granted_by
 from migrations.accounts.links import Verb
+from migrations.accounts.model import legacy_identities
 from migrations.accounts.notices import Notices, day
-from migrations.accounts.periods import UNDO
+from migrations.accounts.periods import ASKING, UNDO
 from migrations.accounts.records import Ledger, LegacyAccount, State
+
+FEWEST_ADMINS = 2
+APPROVALS = 2
+"""How many operators grant a recovery."""
 
 
 class TooLate(Exception):
@@ -87,27 +95,31 @@ class Effects:
         self._record(connection, f"{case.kind.value}_waits", case, None, now)
         return self.cases.move(connection, case, CaseState.WAITING, due_at=due_at)
 
-    def take_effect(self, connection: Connection, case: Case, now: datetime, *, final: bool = False) -> Case:
+    def take_effect(self, connection: Connection, case: Case, now: datetime) -> Case:
         """Have a case that is ``WAITING`` take effect, or lapse where whoever started it cannot sign in any more.
 
-        A conversion with fewer than two admins who accepted goes on waiting, until it lapses at its end. ``final``: an
-        operator decided, and nobody is offered to undo it. Raises :class:`TooLate`.
+        A conversion with fewer than two admins who accepted goes on waiting, until it lapses at its end. A recovery
+        that fewer than two operators stand by has to be granted anew. Raises :class:`TooLate`.
         """
         legacy = self.ledger.held(connection, case.registry_id)
         case = self._current(connection, case, {CaseState.WAITING})
         if case.kind is CaseKind.CONVERSION:
-            return self._convert(connection, legacy, case, now, final=final)
-        # Somebody may have found out meanwhile that it is several people's.
-        if legacy.is_shared or not self._still_open(connection, case, now):
+            return self._convert(connection, legacy, case, now)
+        # Somebody may have found out meanwhile that it is several people's, or that the mailbox is anybody's.
+        if legacy.is_shared or _unproven(legacy, case) or not self._still_open(connection, case, now):
             return self.lapse(connection, case, now)
-        return self._attach(connection, legacy, case, case.account_id, now, final=final)
+        if case.kind is CaseKind.RECOVERY and len(granted_by(connection, case.id)) < APPROVALS:
+            return self._ask_again(connection, legacy, case, now)
+        return self._attach(connection, legacy, case, case.account_id, now)
 
     def lapse(self, connection: Connection, case: Case, now: datetime) -> Case:
         """End a case that came to nothing, and set the account free. Raises :class:`TooLate`."""
         everyone = self._everyone(connection, case)
         lapsed = self._release(connection, case, {CaseState.ASKED, CaseState.WAITING}, CaseState.LAPSED, None, now)
-        text = words.LAPSED.format(registry=self.notices.registry)
-        self.notices.people(connection, everyone, "It came to nothing", text, now)
+        # Of a request that nobody has granted, nobody hears: it would tell that there is such an account.
+        if case.state is CaseState.WAITING:
+            text = words.LAPSED.format(registry=self.notices.registry)
+            self.notices.people(connection, everyone, "It came to nothing", text, now)
         return lapsed
 
     def withdraw(self, connection: Connection, case: Case, now: datetime) -> Case:
@@ -126,21 +138,36 @@ class Effects:
         self.notices.people(connection, [case.account_id], "Your recovery was not granted", text, now)
         return refused
 
-    def stop(self, connection: Connection, case: Case, now: datetime) -> Case:
-        """Stop a case before it takes effect, at the word of the old address. Raises :class:`TooLate`.
+    def halt(self, connection: Connection, case: Case, operator: FreshOperator) -> Case:
+        """Stop a claim or a conversion at an operator's word, before it takes effect: the account is frozen.
+
+        A recovery is refused by :meth:`refuse`. Raises :class:`TooLate`, ``Denied``.
+        """
+        self.require_impartial(connection, operator, case)
+        if case.kind is CaseKind.RECOVERY:
+            raise TooLate
+        return self.stop(connection, case, operator.now, by=operator.account_id)
+
+    def stop(self, connection: Connection, case: Case, now: datetime, *, by: str | None = None) -> Case:
+        """Stop a case before it takes effect, at the word of the old address, or of ``by``. Raises :class:`TooLate`.
 
         A recovery ends by that. A claim and a conversion had their proofs: the account is frozen, and an operator
-        decides.
+        decides; and so they do where nothing says that who reads the mail there is the owner.
         """
         legacy = self.ledger.held(connection, case.registry_id)
         case = self._current(connection, case, {CaseState.ASKED, CaseState.WAITING})
         links.end(connection, case.id)
-        ends = case.kind is CaseKind.RECOVERY
+        if case.state is CaseState.ASKED and not legacy.email_confirmed:
+            self._record(connection, f"{case.kind.value}_objected", case, by, now)
+            self.notices.operators(connection, case, now)
+            return case
+        ends = case.kind is CaseKind.RECOVERY and legacy.email_confirmed
         stopped = self.cases.move(
             connection,
             case,
             CaseState.REFUSED if ends else CaseState.STOPPED,
             ended_at=now if ends else None,
+            decided_by=by,
             **({"details_sealed": None} if ends else {}),
         )
         if ends:
@@ -149,7 +176,7 @@ class Effects:
         else:
             self.ledger.write(connection, legacy.registry_id, state=State.FROZEN.value)
             self.notices.operators(connection, stopped, now)
-        self._record(connection, f"{case.kind.value}_stopped", case, None, now)
+        self._record(connection, f"{case.kind.value}_stopped", case, by, now)
         text = words.STOPPED.format(registry=self.notices.registry)
         self.notices.people(connection, self._everyone(connection, case), "It was stopped", text, now)
         self.notices.old_address(connection, legacy, "It was stopped", text, now)
@@ -173,7 +200,7 @@ class Effects:
         else:
             # What registries learnt of this account they learnt in its sessions.
             ask_to_end_access(connection, self.outbox, self.audit, case.account_id, now)
-        self._tell_registry(connection, _UNDONE[case.kind], undone, now)
+        self._tell_registry(connection, _UNDONE[case.kind], undone, now, state="frozen")
         self._record(connection, f"{case.kind.value}_undone", case, None, now)
         text = words.UNDONE_TEXT.format(registry=self.notices.registry)
         self.notices.people(connection, self._everyone(connection, case), "It was undone", text, now)
@@ -182,18 +209,17 @@ class Effects:
         return undone
 
     def uphold(self, connection: Connection, case: Case, operator: FreshOperator) -> Case:
-        """Decide a dispute for the case: it has its effect, and for good. Raises :class:`TooLate`, ``Denied``."""
+        """Decide a dispute for the case: what was undone has its effect again, for good; what was stopped goes on.
+
+        Nobody's word makes the days shorter in which it can be stopped or undone. Raises :class:`TooLate`, ``Denied``.
+        """
         legacy = self.ledger.held(connection, case.registry_id)
         case = self._current(connection, case, DISPUTED)
-        self.require_impartial(connection, operator, case)
+        self._require_judge(connection, operator, case)
         now = operator.now
         if case.state is CaseState.STOPPED:
-            waiting = self.cases.move(connection, case, CaseState.WAITING)
-            case = self.take_effect(connection, waiting, now, final=True)
-            if case.state is not CaseState.EFFECTIVE:
-                raise TooLate
-        else:
-            case = self._restore(connection, legacy, case, now)
+            return self._go_on(connection, legacy, case, operator)
+        case = self._restore(connection, legacy, case, now)
         self._record(connection, f"{case.kind.value}_upheld", case, operator.account_id, now)
         self._tell_decision(connection, legacy, case, words.UPHELD, now)
         return self._settle(connection, case, CaseState.UPHELD, now, decided_by=operator.account_id)
@@ -202,9 +228,14 @@ class Effects:
         """Decide a dispute against the case: the account is as it was before. Raises as :meth:`uphold`."""
         legacy = self.ledger.held(connection, case.registry_id)
         case = self._current(connection, case, DISPUTED)
-        self.require_impartial(connection, operator, case)
+        self._require_judge(connection, operator, case)
         now = operator.now
         self.ledger.write(connection, legacy.registry_id, state=_free(legacy).value, account_id=None, effective_at=None)
+        if case.kind is CaseKind.LINKED:
+            # Or the next sign-in would attach it again, to whom it was just taken from.
+            connection.execute(delete(legacy_identities).where(legacy_identities.c.registry_id == legacy.registry_id))
+        if case.state is CaseState.UNDONE:
+            self._tell_registry(connection, _UNDONE[case.kind], case, now, state="returned")
         self._record(connection, f"{case.kind.value}_returned", case, operator.account_id, now)
         self._tell_decision(connection, legacy, case, words.RETURNED, now)
         self.admins.forget(connection, case)
@@ -248,8 +279,35 @@ class Effects:
 
     def require_impartial(self, connection: Connection, operator: FreshOperator, case: Case) -> None:
         """Raise ``Denied`` for an operator who has a part in the case."""
-        if operator.account_id in self._everyone(connection, case):
-            raise Denied(Denial.OWN_REQUEST)
+        self._impartiality.require(connection, operator, case)
+
+    def _require_judge(self, connection: Connection, operator: FreshOperator, case: Case) -> None:
+        self._impartiality.require(connection, operator, case)
+        self._impartiality.require_undecided(connection, operator, case)
+
+    @property
+    def _impartiality(self) -> Impartiality:
+        return Impartiality(ledger=self.ledger, cases=self.cases, admins=self.admins, accounts=self.accounts)
+
+    def _go_on(self, connection: Connection, legacy: LegacyAccount, case: Case, operator: FreshOperator) -> Case:
+        """Have what was stopped wait for the rest of its days. It can be undone afterwards, and stopped no more."""
+        now = operator.now
+        due_at = max(now, case.due_at) if case.due_at is not None else now
+        self.ledger.write(connection, legacy.registry_id, state=State.WAITING.value)
+        self._record(connection, f"{case.kind.value}_goes_on", case, operator.account_id, now)
+        text = words.GOES_ON.format(registry=self.notices.registry, due=day(due_at))
+        self.notices.people(connection, self._everyone(connection, case), "The dispute is decided", text, now)
+        self.notices.old_address(connection, legacy, "The dispute is decided", text, now)
+        return self.cases.move(connection, case, CaseState.WAITING, due_at=due_at, decided_by=operator.account_id)
+
+    def _ask_again(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> Case:
+        """Have operators decide once more on a recovery, as one who had granted it is an operator no more."""
+        links.end(connection, case.id)
+        self.ledger.write(connection, legacy.registry_id, state=_free(legacy).value)
+        asked = self.cases.move(connection, case, CaseState.ASKED, due_at=now + ASKING)
+        self._record(connection, f"{case.kind.value}_asked_again", case, None, now)
+        self.notices.operators(connection, asked, now)
+        return asked
 
     def _attach(
         self,
@@ -258,8 +316,6 @@ class Effects:
         case: Case,
         carrier_id: str,
         now: datetime,
-        *,
-        final: bool,
     ) -> Case:
         """Have an account carry it from now on, and whoever can say no told how."""
         state = State.CONVERTED if case.kind is CaseKind.CONVERSION else State.CLAIMED
@@ -276,8 +332,7 @@ class Effects:
                 self.lapse(connection, other, now)
         self._tell_registry(connection, _DONE[case.kind], effective, now)
         self._record(connection, f"{case.kind.value}_effective", case, case.account_id, now)
-        if not final:
-            self._tell_of_effect(connection, legacy, effective, now)
+        self._tell_of_effect(connection, legacy, effective, now)
         return effective
 
     def _tell_of_effect(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> None:
@@ -288,34 +343,34 @@ class Effects:
         theirs = words.YOURS.format(registry=registry, until=until)
         self.notices.people(connection, self._everyone(connection, case), "The account is attached", theirs, now)
 
-    def _convert(
-        self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime, *, final: bool
-    ) -> Case:
+    def _convert(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> Case:
         # Whoever started it need not be among them, and must not have been shut out since.
-        if not (self._still_open(connection, case, now) and comes_from(connection, legacy, case.way)):
+        may = self._still_open(connection, case, now) and comes_from(connection, legacy, case.way)
+        if _unproven(legacy, case) or not may:
             return self.lapse(connection, case, now)
         able = [
             each.account_id
             for each in self.admins.accepted(connection, case)
             if self.admins.still_able(connection, legacy, each, now)
         ]
-        if len(set(able)) < 2:
+        if len(set(able)) < FEWEST_ADMINS:
             return case
-        name = str(case.details["organization"])
-        try:
-            organization_id = self.organizations.create_shared(connection, able, name, now)
-        except NameTaken:
-            # Somebody else took it in the days between: its admins can choose another.
-            organization_id = self.organizations.create_shared(connection, able, f"{name[:60]} {case.id[:8]}", now)
+        name = wanted = str(case.details["organization"])
+        # Somebody else may have taken it in the days between. Nobody can foresee this one; its admins can change it.
+        while self.organizations.has_name(connection, name):
+            name = f"{wanted[:60]} {token_hex(4)}"
+        organization_id = self.organizations.create_shared(connection, able, name, now)
         keep_contact(connection, self.ledger.cipher, organization_id, legacy.told_at)
         case = self.cases.move(connection, case, CaseState.WAITING, organization_id=organization_id)
-        return self._attach(connection, legacy, case, organization_id, now, final=final)
+        return self._attach(connection, legacy, case, organization_id, now)
 
     def _restore(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> Case:
         """Bring back the effect that was undone."""
         try:
             if case.organization_id is not None:
                 self.organizations.enable(connection, case.organization_id, now)
+                if len(admins_of(connection, case.organization_id)) < FEWEST_ADMINS:
+                    raise TooLate  # nobody alone gets what several shared
             else:
                 self.accounts.hold(connection, case.account_id)
         except (AccountClosed, LastAdmin) as gone:
@@ -323,7 +378,7 @@ class Effects:
         state = State.CONVERTED if case.kind is CaseKind.CONVERSION else State.CLAIMED
         carried.attach(connection, legacy.registry_id, case.organization_id or case.account_id, now)
         self.ledger.write(connection, legacy.registry_id, state=state.value)
-        self._tell_registry(connection, _DONE[case.kind], case, now)
+        self._tell_registry(connection, _DONE[case.kind], replace(case, undo_until=None), now)
         return case
 
     def _settle(
@@ -382,8 +437,12 @@ class Effects:
         accepted = (each.account_id for each in self.admins.accepted(connection, case))
         return list(dict.fromkeys((case.account_id, *accepted)))
 
-    def _tell_registry(self, connection: Connection, kind: EventKind, case: Case, now: datetime) -> None:
+    def _tell_registry(
+        self, connection: Connection, kind: EventKind, case: Case, now: datetime, *, state: str | None = None
+    ) -> None:
         data: dict[str, str | int | None] = {"case": case.id, "by": case.kind.value}
+        if state is not None:
+            data["state"] = state
         if case.organization_id is not None:
             data["organization"] = case.organization_id
             data["keys"] = "suspend" if kind is EventKind.CONVERTED else "restore"
@@ -405,6 +464,11 @@ class Effects:
         if case.organization_id is not None:
             detail["organization"] = case.organization_id
         self.audit.record(connection, action=f"migration.{what}", account_id=by, detail=detail, now=now)
+
+
+def _unproven(legacy: LegacyAccount, case: Case) -> bool:
+    """Return whether the mailbox, by which the case was proven, proves nothing any more."""
+    return case.kind in (CaseKind.CLAIM, CaseKind.CONVERSION) and legacy.mailbox is None
 
 
 def _free(legacy: LegacyAccount) -> State:

@@ -28,6 +28,7 @@ legacy_accounts = Table(
     Column("closed_at", UtcDateTime),  # since when there is no hash any more
     Column("forget_at", UtcDateTime, nullable=False),  # when name and address go
     Column("source_mac", String, nullable=False),  # keyed, of the row it was imported from
+    Column("parted_at", UtcDateTime),  # when a person said that what was held to be shared is not
     Column("lapsed_at", UtcDateTime),  # since when the address proves nothing: its domain lapsed
     Column("unsubscribed_at", UtcDateTime),
     Column("excepted_until", UtcDateTime),  # closing passes it by until then

@@ -2,7 +2,7 @@
 
 An attempt lives an hour in the short-lived store and belongs to the browser that began it. Each proof is a mark of
 its own beside it, so that they can be given in any order; what rests on them takes attempt and marks away in one step,
-and can do so once. An attempt on an account that is not there looks the same from outside.
+and can do so once. An attempt on an account that is not there looks the same from outside, and asks the store as often.
 """
 
 import secrets
@@ -30,6 +30,7 @@ class PasswordNote(StrEnum):
     WRONG = "wrong"
     BREACHED = "breached"
     RIGHT = "right"
+    UNSEEN = "unseen"  # others had tried too many, and this one was not looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,19 @@ class Attempt:
     registry_id: str
     browser: str
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What was given in an attempt. Whether it holds depends on what the account is by then.
+
+    ``note`` is of the last password. ``hash_digest``: of the hash that one of them was right for. ``address``: the
+    blind index of the address that the link went to.
+    """
+
+    note: PasswordNote | None
+    hash_digest: str | None
+    address: str | None
 
 
 class Attempts:
@@ -65,49 +79,52 @@ class Attempts:
         attempt = _load(record) if record is not None else None
         return attempt if attempt and belongs(attempt, browser) and _alive(attempt, now) else None
 
-    def give(self, attempt: Attempt, proof: Proof, now: datetime) -> None:
-        """Mark a proof as given."""
+    def given(self, attempt: Attempt) -> Given:
+        """Return what was given, by one question to the store, whatever it is."""
+        password, mailbox = self._marks.get_by_digests([digest(_mark(attempt, proof)) for proof in Proof])
+        return Given(
+            note=PasswordNote(cast(str, password["note"])) if password is not None else None,
+            hash_digest=cast("str | None", password["hash"]) if password is not None else None,
+            address=cast(str, mailbox["address"]) if mailbox is not None else None,
+        )
+
+    def note(self, attempt: Attempt, note: PasswordNote, hash_digest: str | None, now: datetime) -> None:
+        """Remember what came of a password, and of which hash one was the right one: as much for any of them."""
         if _alive(attempt, now):
-            self._marks.put(_mark(attempt, proof), {"at": now.isoformat()}, _ttl(attempt, now))
+            record = {"note": note.value, "hash": hash_digest}
+            self._marks.put(_mark(attempt, Proof.PASSWORD), record, _ttl(attempt, now))
 
-    def proven(self, attempt: Attempt) -> frozenset[Proof]:
-        """Return which proofs were given."""
-        return frozenset(proof for proof in Proof if self._marks.get(_mark(attempt, proof)) is not None)
+    def link(self, attempt: Attempt, address: str | None, now: datetime) -> str:
+        """Return the token of a link that proves the mailbox it is sent to: 32 random bytes, until the attempt ends.
 
-    def note(self, attempt: Attempt, note: PasswordNote, now: datetime) -> None:
-        """Remember what came of a password."""
-        if _alive(attempt, now):
-            self._marks.put(f"{attempt.id}:note", {"note": note.value}, _ttl(attempt, now))
-
-    def noted(self, attempt: Attempt) -> PasswordNote | None:
-        """Return what came of the last password, or none where none was tried."""
-        record = self._marks.get(f"{attempt.id}:note")
-        return PasswordNote(cast(str, record["note"])) if record is not None else None
-
-    def link(self, attempt: Attempt, now: datetime) -> str:
-        """Return the token of a link that proves the mailbox it is sent to: 32 random bytes, until the attempt ends."""
+        ``address``: the blind index of where it goes; one that goes nowhere proves nothing.
+        """
         token = secrets.token_urlsafe(32)
-        self._links.put(token, {"attempt": attempt.id}, _ttl(attempt, now))
+        self._links.put(token, {"attempt": attempt.id, "address": address}, _ttl(attempt, now))
         return token
 
     def of_link(self, token: str, browser: str | None, now: datetime) -> Attempt | None:
         """Return the attempt of a link if it is this browser's. Changes nothing: mail scanners follow links."""
-        record = self._links.get(token)
-        return self.find(cast(str, record["attempt"]), browser, now) if record is not None else None
+        return self._of_record(self._links.get(token), browser, now)
 
     def follow(self, token: str, browser: str | None, now: datetime) -> Attempt | None:
         """Use a link up, and mark the mailbox as proven: in the browser that began, and once; otherwise none."""
         if self.of_link(token, browser, now) is None:
             return None  # and the link is still there for the right browser
         record = self._links.take(token)
-        attempt = self.find(cast(str, record["attempt"]), browser, now) if record is not None else None
-        if attempt is not None:
-            self.give(attempt, Proof.MAILBOX, now)
+        attempt = self._of_record(record, browser, now)
+        if attempt is not None and record is not None:
+            self._marks.put(_mark(attempt, Proof.MAILBOX), {"address": record["address"]}, _ttl(attempt, now))
         return attempt
 
     def keys(self, attempt: Attempt) -> list[str]:
         """Return the store keys that whatever rests on all proofs takes, in one step, with what it leads to."""
         return [self._attempts.key(attempt.id), *(self._marks.key(_mark(attempt, proof)) for proof in Proof)]
+
+    def _of_record(self, record: dict[str, object] | None, browser: str | None, now: datetime) -> Attempt | None:
+        if record is None or record["address"] is None:
+            return None
+        return self.find(cast(str, record["attempt"]), browser, now)
 
 
 def belongs(attempt: Attempt, browser: str | None) -> bool:

@@ -1,5 +1,6 @@
 """Accounts of the old world, read and held."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, Select, case, or_, select, update
 
 from broker.keys.cipher import FieldCipher
 from broker.keys.pseudonyms import BlindIndex
@@ -67,7 +68,11 @@ def load_packages(text: str) -> tuple[Package, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacyAccount:
-    """One of them. ``hash_sealed`` is opened where a password is verified, and nowhere else."""
+    """One of them. ``hash_sealed`` is opened where a password is verified, and nowhere else.
+
+    ``kept_packages``: as :func:`dump_packages` wrote them. They are read where they are wanted: how long that takes
+    would tell whoever is in front of a page that there is such an account, and how many it has (T12).
+    """
 
     registry_id: str
     kind: Kind
@@ -79,14 +84,25 @@ class LegacyAccount:
     email_confirmed: bool
     hash_sealed: bytes | None
     last_sign_in_at: datetime | None
-    packages: tuple[Package, ...]
+    kept_packages: str
     downloads: int
     keys: int
     effective_at: datetime | None
     closed_at: datetime | None
+    parted_at: datetime | None
     lapsed_at: datetime | None
     unsubscribed_at: datetime | None
     excepted_until: datetime | None
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """Return the packages that it has a role in."""
+        return load_packages(self.kept_packages)
+
+    @property
+    def hash_digest(self) -> str | None:
+        """Return what tells its password from the next one it gets, or none where there is none: hex SHA-256."""
+        return hashlib.sha256(self.hash_sealed).hexdigest() if self.hash_sealed is not None else None
 
     @property
     def is_shared(self) -> bool:
@@ -118,7 +134,7 @@ class Ledger:
 
     def get(self, connection: Connection, registry_id: str) -> LegacyAccount | None:
         """Return one, or none."""
-        row = connection.execute(select(table).where(table.c.registry_id == registry_id)).one_or_none()
+        row = connection.execute(_one(registry_id)).one_or_none()
         return self.read(row) if row is not None else None
 
     def held(self, connection: Connection, registry_id: str) -> LegacyAccount:
@@ -127,19 +143,24 @@ class Ledger:
         Whoever holds accounts or organisations, too, holds this first. Raises ``LookupError``.
         """
         exclusive(connection, f"legacy_account:{registry_id}")
-        found = self.get(connection, registry_id)
-        if found is None:
+        # The row, too: an import, or the mark of a lapsed domain, changes many at a time, and holds none of them.
+        row = connection.execute(_one(registry_id).with_for_update()).one_or_none()
+        if row is None:
             raise LookupError("no such legacy account")
-        return found
+        return self.read(row)
 
     def find(self, connection: Connection, text: str) -> LegacyAccount | None:
-        """Return the one of this user name, or else the only one of this address; otherwise none."""
+        """Return the one of this user name, or else the only one of this address; otherwise none.
+
+        Of several with an address, those count that had confirmed it: a stranger can say that they have any.
+        """
         index = self._index.of(text.strip())
+        found = select(table).where(or_(table.c.name_index == index, table.c.email_index == index))
         rows = connection.execute(
-            select(table).where(or_(table.c.name_index == index, table.c.email_index == index)).limit(3)
+            found.order_by(case((table.c.name_index == index, 0), (table.c.email_confirmed, 1), else_=2)).limit(3)
         ).all()
         named = [row for row in rows if row.name_index == index]
-        chosen = named or rows
+        chosen = named or [row for row in rows if row.email_confirmed] or rows
         return self.read(chosen[0]) if len(chosen) == 1 else None
 
     def of_account(self, connection: Connection, account_id: str) -> list[LegacyAccount]:
@@ -165,11 +186,12 @@ class Ledger:
             email_confirmed=row.email_confirmed,
             hash_sealed=row.hash_sealed,
             last_sign_in_at=row.last_sign_in_at,
-            packages=load_packages(row.packages),
+            kept_packages=row.packages,
             downloads=row.downloads,
             keys=row.keys,
             effective_at=row.effective_at,
             closed_at=row.closed_at,
+            parted_at=row.parted_at,
             lapsed_at=row.lapsed_at,
             unsubscribed_at=row.unsubscribed_at,
             excepted_until=row.excepted_until,
@@ -177,6 +199,10 @@ class Ledger:
 
     def _open(self, sealed: bytes | None, field: str, registry_id: str) -> str | None:
         return self.cipher.open(sealed, sealing_context(field, registry_id)).decode() if sealed else None
+
+
+def _one(registry_id: str) -> Select[*tuple[Any, ...]]:
+    return select(table).where(table.c.registry_id == registry_id)
 
 
 def sealing_context(field: str, registry_id: str) -> str:

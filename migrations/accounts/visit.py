@@ -31,6 +31,8 @@ from claims.decision import Purpose
 from migrations.accounts.effects import Effects, TooLate
 from migrations.accounts.proofs import Attempt, Attempts
 
+_OPERATORS = "/operator/migration"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldWorldPages:
@@ -151,7 +153,7 @@ def _too_late(_: Exception) -> ResponseReturnValue:
             sentence="Somebody was faster, the time for it is over, or it was done already. Nothing was changed now.",
             next_step="Look at how it stands.",
             detail="case not in a state for it",
-            link=("Your account", "/account"),
+            link=("The campaign", _OPERATORS) if request.path.startswith(_OPERATORS) else ("Your account", "/account"),
         )
     )
 

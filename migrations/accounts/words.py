@@ -23,7 +23,8 @@ The account of {registry} that you asked for is yours from now on.
 Until {until} it can be undone from its old address.
 """
 STOPPED = """\
-What was to happen with an old account of {registry} was stopped, from its old address. It does not take effect.
+What was to happen with an old account of {registry} was stopped, by its old address or by an
+operator. It does not take effect.
 """
 UNDONE_TEXT = """\
 What had happened with an old account of {registry} was undone, from its old address. The account is frozen until an
@@ -45,4 +46,9 @@ What you asked for with an old account of {registry}, or had a part in, has come
 
 Either its time was over, or somebody else came first, or the sign-in that it began with is not open any more. The
 account is as it was before. You can begin again.
+"""
+GOES_ON = """\
+An operator has decided on an old account of {registry}: what was stopped goes on, and takes effect at {due}.
+
+For 14 days after that it can be undone from the old address; then another operator decides, and for good.
 """

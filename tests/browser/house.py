@@ -3,7 +3,7 @@
 import email
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request,
 from werkzeug.serving import make_server
 
 from broker.demo.registry import create_registry
+from broker.signin.sessions import COOKIE
 from providers.standins import Standins
 from tests.browser.receiver import Receiver, receiving
 from tests.chromium import DESK, PHONE, Scheme, check_page, complaints
@@ -47,23 +48,28 @@ class House:
         ours = {self.world.base, self.registry, self.world.standins.browser_url}
         return ours | {self.receiver.url, self.elsewhere.url}
 
-    def mailed_link(self, to: str) -> str:
-        """Deliver what is waiting, and return the link in the one mail to ``to``."""
+    def mailed_link(self, to: str, start: str = "") -> str:
+        """Deliver what is waiting, and return the one link in the mails to ``to`` whose path starts so."""
         self.world.parts.worker.run_once()
         mails = [email.message_from_bytes(path.read_bytes()) for path in (self.folder / "mail").glob("*.eml")]
-        (mail,) = [each for each in mails if each["To"] == to]
-        body = mail.get_payload(decode=True)
-        assert isinstance(body, bytes)
-        found = re.search(r"http://\S+", body.decode())
-        assert found, body
-        return found[0]
+        bodies = [each.get_payload(decode=True) for each in mails if each["To"] == to]
+        link = re.compile(rb"http://[^/\s]+" + re.escape(start).encode() + rb"\S+")
+        (found,) = [each for body in bodies if isinstance(body, bytes) for each in link.findall(body)]
+        return str(found.decode())
 
 
 @contextmanager
 def furnished(
-    folder: Path, standins: Standins, guests: Mapping[str, Mapping[str, Any]] | None = None
+    folder: Path,
+    standins: Standins,
+    guests: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    more: Callable[[dict[str, Any]], None] | None = None,
 ) -> Iterator[House]:
-    """Yield a house whose broker knows the demo registry, and the guests: what sets each apart from it."""
+    """Yield a house whose broker knows the demo registry, and the guests: what sets each apart from it.
+
+    ``more`` may edit the raw settings besides.
+    """
     with (
         socket.create_server(("127.0.0.1", 0), backlog=128) as listener,
         receiving() as receiver,
@@ -79,6 +85,8 @@ def furnished(
                 raw["clients"][client_id] = {**demo, **changed}
             demo["redirect_uris"], demo["post_logout_redirect_uris"] = [f"{url}/callback"], [f"{url}/goodbye"]
             demo |= OFFLINE
+            if more is not None:
+                more(raw)
 
         with running(folder, standins=standins, change=change) as world:
             app = create_registry(
@@ -221,6 +229,22 @@ class Person:
         for viewport in (PHONE, DESK):
             for scheme in schemes or ("light", "dark"):
                 check_page(self.page, viewport, scheme)
+
+
+def an_operator(person: Person) -> None:
+    """Sign in with a passkey, and be made an operator by the command line."""
+    person.open("/account")
+    person.choose("Example ID")
+    person.pick("oidc-phr")
+    person.approve()
+    person.heading("Your account")
+    parts, now = person.house.world.parts, person.house.world.clock()
+    session = parts.sessions.find(person.cookies()[COOKIE]["value"], now)
+    assert session is not None
+    with parts.database.begin() as connection:
+        parts.people.operators.add(connection, session.account_id, now)
+    person.open("/operator")
+    person.heading("Operators")
 
 
 def origin(url: str) -> str:

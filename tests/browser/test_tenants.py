@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import expect
 
-from broker.signin.sessions import COOKIE
-from tests.browser.house import Person
+from tests.browser.house import Person, an_operator
 
 REASON = "Our people may bring no telephones to where they work."
 
@@ -29,22 +28,6 @@ def an_admin(person: Person) -> None:
     person.page.get_by_label("Name").fill("Example Crates")
     person.button("Create the organisation").click()
     person.heading("Example Crates")
-
-
-def an_operator(person: Person) -> None:
-    """Sign in with a passkey, and be made an operator by the command line."""
-    person.open("/account")
-    person.choose("Example ID")
-    person.pick("oidc-phr")
-    person.approve()
-    person.heading("Your account")
-    parts, now = person.house.world.parts, person.house.world.clock()
-    session = parts.sessions.find(person.cookies()[COOKIE]["value"], now)
-    assert session is not None
-    with parts.database.begin() as connection:
-        parts.people.operators.add(connection, session.account_id, now)
-    person.open("/operator")
-    person.heading("Operators")
 
 
 def test_a_tenant_is_mapped_ruled_and_attested_and_an_exception_runs_and_ends(somebody: Callable[..., Person]) -> None:

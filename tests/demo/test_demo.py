@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
@@ -190,6 +191,37 @@ def test_an_operator_is_made_as_the_start_page_says(demo: Demo) -> None:
     made = CliRunner().invoke(main, [*command[1].split(), account_id[1]])
     assert made.exit_code == 0, made.output
     assert visitor.get(f"{demo.addresses.issuer}/operator").status_code == 200
+
+
+def test_an_old_account_is_claimed_as_the_start_page_says(demo: Demo) -> None:
+    issuer, visitor = demo.addresses.issuer, demo.visitor()
+    told = re.search(rf"At {issuer}(/claim) name the account (\S+),[\s\S]+?the password:\n +(.+)\n", demo.said)
+    assert told is not None
+    page, name, password = told.groups()
+
+    def send(path: str, here: str, **fields: str) -> str:
+        shown = visitor.get(issuer + here).text
+        token = re.search(r'name="csrf_token" value="([^"]+)"', shown)
+        assert token is not None
+        form = {"csrf_token": token[1], **fields}
+        sent = visitor.http.post(issuer + path, data=form, allow_redirects=False, timeout=TIMEOUT)
+        assert sent.status_code == 303, sent.text
+        return urlsplit(urljoin(issuer, sent.headers["Location"])).path
+
+    attempt = send(page, page, account=name)
+    send(f"{attempt}/password", attempt, password=password)
+    assert "proven</span>" not in visitor.get(issuer + attempt).text
+    send(f"{attempt}/mail", attempt)
+    end = time.monotonic() + READY_SECONDS
+    while (link := re.search(rf'href="{issuer}(/claim/link/[^"]+)"', _mail(demo))) is None:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert send(link[1], link[1]) == attempt
+    assert '"password">Its old password <span class="tag good">proven</span>' in visitor.get(issuer + attempt).text
+
+
+def _mail(demo: Demo) -> str:
+    return demo.visitor().get(f"{demo.addresses.registry}/mail").text
 
 
 def test_everything_it_writes_is_the_owners_alone(demo: Demo) -> None:

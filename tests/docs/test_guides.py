@@ -6,7 +6,7 @@ import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -14,9 +14,12 @@ from pydantic import BaseModel, TypeAdapter
 
 from broker.accounts.organizations.capabilities import Role
 from broker.cli import main
+from broker.events.security import EventKind
 from broker.oidc.consent.words import WORDS
+from broker.oidc.events.tokens import URI
 from broker.oidc.scopes import SCOPES, SERVICE_SCOPES
 from broker.settings import ClientSettings, Settings
+from broker.settings.migration import StreamSettings
 from claims.vocabulary import ACR_SUPPORTED
 from providers.catalog import ProviderSettings, TenantSettings
 from tests.docs.guide import GUIDE, GUIDES, ROOT, blocks, name, spans
@@ -135,9 +138,10 @@ def test_every_command_that_is_named_exists(guide: Path) -> None:
 def keys(section: type[BaseModel], above: str = "") -> Iterator[str]:
     """Yield the dotted key of every setting."""
     for field, info in section.model_fields.items():
-        kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from keys(kind, f"{above}{field}.")
+        kinds = get_args(info.annotation) or (info.annotation,)  # a table that may be left out is one of two
+        tables = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if info.annotation in tables or (len(tables) == 1 and type(None) in kinds):
+            yield from keys(tables[0], f"{above}{field}.")
         else:
             yield f"{above}{field}"
 
@@ -150,11 +154,21 @@ def rows(heading: str) -> set[str]:
 
 def test_the_operator_is_told_every_setting_and_no_other() -> None:
     told = rows("## Settings")
-    assert told == set(keys(Settings)) - {"clients", "providers"}
+    assert told == set(keys(Settings)) - {"clients", "providers", "streams"}
 
 
 def test_the_operator_is_told_every_setting_of_a_client_and_no_other() -> None:
     assert rows("`[clients.ID]`, where") == set(ClientSettings.model_fields)
+
+
+def test_the_operator_is_told_every_setting_of_a_stream_and_no_other() -> None:
+    assert rows("`[streams.ID]`, where") == set(StreamSettings.model_fields)
+
+
+def test_the_registry_is_told_every_event() -> None:
+    table = GUIDE.read_text().partition("## What happens to your accounts")[2].partition("| event |")[2]
+    told = re.findall(r"^\| `(urn:[^`]*)` \|", table.partition("\n\n")[0], re.MULTILINE)
+    assert told == [f"{URI}{kind.value}" for kind in EventKind]
 
 
 def test_the_readme_counts_the_modules_of_each_profile() -> None:

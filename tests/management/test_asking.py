@@ -1,10 +1,11 @@
 """How a request is read, and how what is wrong with it is said."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from broker.accounts.organizations.records import LastAdmin, NameTaken, TooMany
+from broker.accounts.organizations.records import LastAdmin, NameTaken, Settling, TooMany
 from broker.accounts.service import AccountClosed
 from broker.management.refusals import Challenge, problem_of
 from broker.tenants.errors import Conflict, Conflicting
@@ -113,6 +114,8 @@ def test_a_defect_is_a_problem_without_what_went_wrong(managed: Estate, monkeypa
         (NameTaken(), (409, "name_taken")),
         (TooMany(), (409, "too_many")),
         (LastAdmin([]), (409, "last_admin")),
+        (Settling([], datetime(2026, 12, 6, 12, tzinfo=UTC)), (409, "settling")),
+        (Conflict(Conflicting.SETTLING), (409, "settling")),
         (AccountClosed("disabled"), (401, "invalid_token")),
         (LookupError(), (404, "not_found")),
     ],

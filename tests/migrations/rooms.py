@@ -21,7 +21,7 @@ from migrations.accounts.cases import Case, CaseKind, Cases, CaseState
 from migrations.accounts.due import Due
 from migrations.accounts.effects import Effects
 from migrations.accounts.links import Verb
-from migrations.accounts.model import legacy_accounts
+from migrations.accounts.model import case_approvals, legacy_accounts
 from migrations.accounts.notices import Notices
 from migrations.accounts.records import Ledger, LegacyAccount, dump_packages, sealing_context
 from tests.accounts.organizations.rooms import ISSUER, NOW, PROVIDERS, Room, SignIn
@@ -34,6 +34,7 @@ class OldRoom(Room):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
+        self._accounts: dict[str, str] = {}
         self.standing = Standing(
             accounts=self.accounts,
             policy=Policy(PolicySettings()),
@@ -128,6 +129,22 @@ class OldRoom(Room):
                 due_at=NOW + timedelta(days=30),
                 details={"evidence": "a word"},
             )
+
+    def granted(self, case: Case) -> Case:
+        """Have two operators grant a recovery, which takes effect in a week."""
+        operators = [self.account(name) for name in ("olga", "oscar")]
+        with self.database.begin() as connection:
+            for operator in operators:
+                self.operators.add(connection, operator, NOW)
+                approved = {"case_id": case.id, "operator_id": operator, "approved_at": NOW}
+                connection.execute(insert(case_approvals).values(**approved))
+            return self.effects.wait(connection, case, NOW, due_at=NOW + WEEK)
+
+    def account(self, name: str) -> str:
+        """Return the account of somebody who is new the first time."""
+        if name not in self._accounts:
+            self._accounts[name] = self.sign_in(name).account_id
+        return self._accounts[name]
 
     def converting(self, starter: SignIn, admins: Sequence[SignIn], registry_id: str = "42") -> Case:
         """Have a conversion wait a week, that these people accepted."""

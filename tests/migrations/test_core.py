@@ -12,7 +12,7 @@ from broker.storage.memory import MemoryStore
 from migrations.accounts import links
 from migrations.accounts.cases import CaseKind, CaseState
 from migrations.accounts.links import Verb
-from migrations.accounts.proofs import LIFETIME, Attempts, PasswordNote, Proof
+from migrations.accounts.proofs import LIFETIME, Attempts, Given, PasswordNote
 from migrations.accounts.records import Package, dump_packages
 from tests.accounts.organizations.rooms import NOW
 from tests.migrations.rooms import OldRoom
@@ -37,13 +37,21 @@ def test_an_account_is_read_as_it_was_written_and_found_by_name_or_by_an_address
     room.legacy("4", name="nobody", email=None)
     # A user name that is another's address finds the account of that name alone.
     room.legacy("5", name="ada@old.example", email="eve@evil.example")
+    # That strangers say that they have an address makes it nobody else's: only those count who had confirmed it.
+    room.legacy("6", name="bob", email="bob@old.example")
+    for number in ("7", "8", "9", "10"):
+        room.legacy(number, name=f"stranger-{number}", email="bob@old.example", email_confirmed=False)
+    room.legacy("11", name="carl", email="carl@old.example", email_confirmed=False)
     with room.database.read() as connection:
         found = {
             each: room.ledger.find(connection, each)
-            for each in ("ada", " ADA ", "shared-1", "team@old.example", "ada@old.example", "nobody", "unknown", "")
+            for each in (
+                *("ada", " ADA ", "shared-1", "team@old.example", "ada@old.example", "nobody", "unknown", ""),
+                *("bob@old.example", "carl@old.example"),
+            )
         }
         assert room.ledger.of_account(connection, "x") == []
-        assert room.ledger.get(connection, "9") is None
+        assert room.ledger.get(connection, "99") is None
     assert {each: account and account.registry_id for each, account in found.items()} == {
         "ada": "1",
         " ADA ": "1",
@@ -51,6 +59,8 @@ def test_an_account_is_read_as_it_was_written_and_found_by_name_or_by_an_address
         "team@old.example": None,
         "ada@old.example": "5",
         "nobody": "4",
+        "bob@old.example": "6",
+        "carl@old.example": "11",
         "unknown": None,
         "": None,
     }
@@ -84,9 +94,6 @@ def test_there_are_no_cases_and_accounts_but_those_there_are(room: OldRoom) -> N
         described = room.cases.describe(connection, case, {"b": None})
         assert (case.details, described.details) == ({"a": [1]}, {"b": None})
         assert room.cases.of_account(connection, case.account_id) == [described]
-        assert room.cases.in_state(connection, {CaseState.ASKED}) == [described]
-        assert room.cases.in_state(connection, {CaseState.ASKED}, CaseKind.CLAIM) == []
-        assert room.cases.in_state(connection, {CaseState.WAITING}) == []
 
 
 def test_a_link_does_one_thing_once_until_its_time_is_over(room: OldRoom) -> None:
@@ -126,27 +133,28 @@ def test_an_attempt_belongs_to_the_browser_that_began_it_for_an_hour(attempts: A
 
 def test_a_proof_is_given_in_time_or_not_at_all(attempts: Attempts) -> None:
     attempt = attempts.begin(BROWSER, "42", NOW)
-    attempts.give(attempt, Proof.PASSWORD, NOW + LIFETIME)
-    attempts.note(attempt, PasswordNote.RIGHT, NOW + LIFETIME)
-    assert (attempts.proven(attempt), attempts.noted(attempt)) == (frozenset(), None)
-    attempts.give(attempt, Proof.PASSWORD, NOW)
-    attempts.note(attempt, PasswordNote.RIGHT, NOW)
-    attempts.note(attempt, PasswordNote.WRONG, NOW)
-    assert (attempts.proven(attempt), attempts.noted(attempt)) == ({Proof.PASSWORD}, PasswordNote.WRONG)
+    attempts.note(attempt, PasswordNote.RIGHT, "hash", NOW + LIFETIME)
+    assert attempts.given(attempt) == Given(note=None, hash_digest=None, address=None)
+    attempts.note(attempt, PasswordNote.WRONG, None, NOW)
+    assert attempts.given(attempt) == Given(note=PasswordNote.WRONG, hash_digest=None, address=None)
+    attempts.note(attempt, PasswordNote.RIGHT, "hash", NOW)
+    assert attempts.given(attempt) == Given(note=PasswordNote.RIGHT, hash_digest="hash", address=None)
 
 
 def test_a_link_proves_the_mailbox_in_the_browser_that_began_and_once(attempts: Attempts) -> None:
     attempt = attempts.begin(BROWSER, "42", NOW)
-    token = attempts.link(attempt, NOW)
+    token = attempts.link(attempt, "address", NOW)
     for browser, now in ((OTHER, NOW), (None, NOW), (BROWSER, NOW + LIFETIME)):
         assert attempts.follow(token, browser, now) is None
         assert attempts.of_link(token, browser, now) is None
-    assert attempts.proven(attempt) == frozenset()
+    assert attempts.given(attempt).address is None
     assert attempts.of_link(token, BROWSER, NOW) == attempt
-    assert attempts.proven(attempt) == frozenset(), "looking changes nothing"
+    assert attempts.given(attempt).address is None, "looking changes nothing"
     assert attempts.follow(token, BROWSER, NOW) == attempt
-    assert attempts.proven(attempt) == {Proof.MAILBOX}
+    assert attempts.given(attempt).address == "address"
     assert attempts.follow(token, BROWSER, NOW) is None
+    nowhere = attempts.link(attempt, None, NOW)
+    assert (attempts.of_link(nowhere, BROWSER, NOW), attempts.follow(nowhere, BROWSER, NOW)) == (None, None)
     assert attempts.of_link("made-up", BROWSER, NOW) is None
 
 
@@ -154,9 +162,9 @@ def test_what_rests_on_the_proofs_takes_all_of_them_and_once(room: OldRoom) -> N
     store = MemoryStore()
     attempts = Attempts(store, room.cipher)
     attempt = attempts.begin(BROWSER, "42", NOW)
-    attempts.give(attempt, Proof.PASSWORD, NOW)
+    attempts.note(attempt, PasswordNote.RIGHT, "hash", NOW)
     assert not store.commit(take=attempts.keys(attempt))
-    attempts.give(attempt, Proof.MAILBOX, NOW)
+    attempts.follow(attempts.link(attempt, "address", NOW), BROWSER, NOW)
     assert store.commit(take=attempts.keys(attempt))
     assert not store.commit(take=attempts.keys(attempt))
     assert attempts.find(attempt.id, BROWSER, NOW) is None

@@ -1,5 +1,6 @@
 """What a case does to an account of the old world: each verb, in each state, and nothing outside."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from broker.accounts.carried import AlreadyCarried, attach, carried_by_each
 from broker.accounts.end_access import END_ACCESS
@@ -22,7 +23,7 @@ from migrations.accounts import links
 from migrations.accounts.cases import AlreadyHeld, Case, CaseKind, CaseState
 from migrations.accounts.effects import TooLate
 from migrations.accounts.links import Verb
-from migrations.accounts.model import case_admins, legacy_accounts
+from migrations.accounts.model import case_admins, cases, legacy_accounts
 from migrations.accounts.periods import GATHERING, UNDO
 from migrations.accounts.records import State
 from tests.accounts.organizations.rooms import NOW, TID
@@ -200,12 +201,39 @@ def test_a_recovery_waits_takes_effect_and_is_stopped_by_the_old_address(room: O
     with room.database.begin() as connection:
         room.effects.stop(connection, again, NOW)
     assert (room.case(again).state, room.get().state) == (CaseState.REFUSED, State.PENDING)
-    third = room.asked(ada)
-    with room.database.begin() as connection:
-        room.effects.wait(connection, third, NOW, due_at=NOW + WEEK)
+    third = room.granted(room.asked(ada))
+    assert third.state is CaseState.WAITING
     room.due.run(NOW + WEEK)
     assert room.carried(ada.account_id) == ["42"]
     assert room.events()[0][2]["by"] == "recovery"
+
+
+def test_a_recovery_that_fewer_than_two_operators_stand_by_has_to_be_granted_anew(room: OldRoom) -> None:
+    room.legacy()
+    ada = room.sign_in("ada")
+    case = room.granted(room.asked(ada))
+    with room.database.begin() as connection:
+        room.operators.remove(connection, room.account("olga"), NOW)
+    room.due.run(NOW + WEEK)
+    assert (room.case(case).state, room.get().state, room.carried(ada.account_id)) == (
+        CaseState.ASKED,
+        State.PENDING,
+        [],
+    )
+    assert len(room.mails_to("oscar@example.org")) == 1, "operators are called again"
+
+
+def test_where_the_address_was_never_confirmed_stopping_a_recovery_calls_operators(room: OldRoom) -> None:
+    room.legacy(email_confirmed=False)
+    otto, ada = room.operator(), room.sign_in("ada")
+    case = room.granted(room.asked(ada))
+    with room.database.begin() as connection:
+        stopped = room.effects.stop(connection, case, NOW)
+    assert (stopped.state, room.get().state) == (CaseState.STOPPED, State.FROZEN)
+    with room.database.begin() as connection:
+        room.effects.uphold(connection, stopped, otto)
+    room.due.run(NOW + WEEK)
+    assert room.carried(ada.account_id) == ["42"]
 
 
 def test_what_nobody_decides_in_time_lapses(room: OldRoom) -> None:
@@ -244,12 +272,11 @@ def test_a_claim_that_is_stopped_is_frozen_and_an_operator_gives_it_back_or_upho
         with room.database.begin() as connection:
             decided = (room.effects.uphold if uphold else room.effects.give_back)(connection, case, otto)
         if uphold:
-            assert (decided.state, room.carried(ada.account_id)) == (CaseState.UPHELD, [registry_id])
-            assert [kind for kind, subject, _ in room.events() if subject == registry_id] == [
-                "account.claimed",
-                "password.closed",
-            ]
-            assert hash_of(room, registry_id) is None
+            assert (decided.state, room.carried(ada.account_id)) == (CaseState.WAITING, [])
+            assert room.due.run(NOW + timedelta(hours=71)) == 0, "nobody's word makes its days shorter"
+            assert room.due.run(NOW + timedelta(hours=72)) == 1
+            assert room.carried(ada.account_id) == [registry_id]
+            assert room.case(case).undo_until == NOW + timedelta(hours=72) + UNDO
         else:
             assert (decided.state, room.carried(ada.account_id)) == (CaseState.RETURNED, [])
             assert room.get(registry_id).state is State.PENDING
@@ -273,7 +300,50 @@ def test_an_undone_claim_is_upheld_for_good_or_given_back(room: OldRoom) -> None
             (room.effects.uphold if uphold else room.effects.give_back)(connection, undone, otto)
         assert room.carried(ada.account_id) == ([registry_id] if uphold else [])
         assert room.get(registry_id).state is (State.CLAIMED if uphold else State.PENDING)
+        told = [
+            (kind, data.get("state"), "undo_until" in data) for kind, of, data in room.events() if of == registry_id
+        ]
+        assert told[:2] == [("account.claimed", None, True), ("account.claim_undone", "frozen", False)]
+        assert told[2:] == (
+            [("account.claimed", None, False), ("password.closed", None, False)]
+            if uphold
+            else [("account.claim_undone", "returned", False)]
+        )
     assert room.claimed(room.sign_in("bob"), "2").state is CaseState.EFFECTIVE
+
+
+def test_an_operator_stops_what_waits_and_has_no_part_in(room: OldRoom) -> None:
+    otto = room.operator()
+    room.legacy()
+    ada = room.sign_in("ada")
+    case = room.begin(ada, due_at=NOW + WEEK)
+    with pytest.raises(Denied), room.database.begin() as connection:
+        room.effects.halt(connection, case, replace(otto, account_id=ada.account_id))
+    with room.database.begin() as connection:
+        halted = room.effects.halt(connection, case, otto)
+    assert (halted.state, room.get().state) == (CaseState.STOPPED, State.FROZEN)
+    ((_, who, _),) = room.audited("migration.claim_stopped")
+    assert who == otto.account_id
+    for verb in (room.effects.uphold, room.effects.give_back):
+        with pytest.raises(Denied), room.database.begin() as connection:
+            verb(connection, halted, otto)  # it is for somebody else to decide
+    room.legacy("2", name="other")
+    recovery = room.asked(ada, "2")
+    with pytest.raises(TooLate), room.database.begin() as connection:
+        room.effects.halt(connection, recovery, otto)
+
+
+def test_a_case_that_cannot_be_read_keeps_no_other_from_its_effect(room: OldRoom) -> None:
+    ada = room.sign_in("ada")
+    for registry_id in "12":
+        room.legacy(registry_id, name=f"user{registry_id}")
+        room.begin(ada, registry_id, due_at=NOW + WEEK, details={})
+    with room.database.begin() as connection:
+        connection.execute(update(cases).where(cases.c.registry_id == "1").values(details_sealed=b"nobody's"))
+    assert room.due.run(NOW + WEEK) == 2
+    assert room.carried(ada.account_id) == ["2"]
+    assert room.due.run(NOW + WEEK) == 0, "it is looked at again after a while"
+    assert room.due.run(NOW + WEEK + timedelta(minutes=10)) == 1
 
 
 def test_nobody_is_upheld_whose_account_is_gone(room: OldRoom) -> None:
@@ -290,9 +360,10 @@ def test_nobody_is_upheld_whose_account_is_gone(room: OldRoom) -> None:
     with room.database.begin() as connection:
         stopped = room.effects.stop(connection, waiting, NOW)
         room.accounts.set_status(connection, stopped.account_id, "disabled")
-    with pytest.raises(TooLate), room.database.begin() as connection:
+    with room.database.begin() as connection:
         room.effects.uphold(connection, stopped, otto)
-    assert room.case(stopped).state is CaseState.STOPPED
+    room.due.run(NOW + WEEK)
+    assert (room.case(stopped).state, room.get("2").state) == (CaseState.LAPSED, State.PENDING)
 
 
 def test_no_organisation_is_upheld_whose_admins_are_gone(room: OldRoom) -> None:
@@ -395,12 +466,13 @@ def test_where_the_domain_is_of_a_mapped_tenant_only_its_people_become_admins(ro
 def test_a_name_that_was_taken_meanwhile_is_made_another(room: OldRoom) -> None:
     room.legacy()
     ada, bob = room.sign_in("ada"), room.sign_in("bob")
-    case = room.converting(ada, [ada, bob])
+    room.converting(ada, [ada, bob])
     room.admins("carol")  # of "Example"
     room.due.run(NOW + WEEK)
     with room.database.read() as connection:
         names = [each.name for each in room.organizations.all(connection)]
-    assert names == ["Example", f"Example {case.id[:8]}"]
+    assert names[0] == "Example"
+    assert re.fullmatch(r"Example [0-9a-f]{8}", names[1])
 
 
 def test_closing_destroys_the_hash_of_what_nobody_came_for(room: OldRoom) -> None:

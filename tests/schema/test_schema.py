@@ -11,14 +11,6 @@ from alembic.util import CommandError
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-import broker.accounts.model
-import broker.accounts.organizations.model
-import broker.audit.model
-import broker.events.model
-import broker.keys.model
-import broker.oidc.model
-import broker.signin.model
-import broker.tenants.model
 import migrations.accounts.model  # noqa: F401  every model, so that the metadata is whole
 from broker.storage.database import Database, metadata
 from broker.storage.schema import is_current, upgrade

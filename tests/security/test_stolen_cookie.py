@@ -13,8 +13,9 @@ import requests
 from tests.management.estate import PROGRAM, SCOPE
 from tests.oidc.device.command_line import confirmation, started
 from tests.organizations import signed_in
-from tests.security.admins.allowed import API, TABLE, Rule, refusal
+from tests.security.admins.allowed import API, TABLE, refusal
 from tests.security.admins.people import PERSONAS, Who
+from tests.security.admins.rules import Rule
 from tests.security.admins.samples import Sample, sample
 from tests.security.admins.town import ELEVEN_MINUTES, Content, Credentials, Town
 from tests.world import Page, Visitor
@@ -35,14 +36,28 @@ CAN: Mapping[str, str] = {
     "POST /device": "asks about a device",
     "POST /device/confirm/<handle>": "signs a device in at a registry, as that session does, and no fresher",
     "POST /work/<transaction_id>": "leads to a provider, where the thief is nobody",
+    # Of the old world. Nothing of it is attached to anybody by these, and nothing of the admin's is given up.
+    "POST /claim": "begins an attempt of its own, as anybody can",
+    "POST /claim/<attempt_id>/mail": "has a link sent to the old address, as anybody can who begins an attempt",
+    "POST /claim/<attempt_id>/password": "guesses, within the limits that hold for everybody",
+    "POST /claim/link/<token>": "proves a mailbox, if its mail is read",
+    "POST /convert/<attempt_id>": "leaves words in a form, for whoever comes back to it with a fresh proof",
+    "POST /recover": "leaves words in a form, for whoever comes back to it with a fresh proof",
+    "POST /recover/<ticket>/check": "has a public repository looked at",
+    "POST /recover/<ticket>/withdraw": "keeps things as they are",
+    "POST /migration/stop/<token>": "by a link in a mail, as anybody who reads it: keeps things as they are",
+    "POST /migration/undo/<token>": "by a link in a mail, as anybody who reads it: takes access away",
+    "POST /unsubscribe/<token>": "by a link in a mail, as anybody who reads it",
+    "POST /unsubscribe/<token>/again": "by a link in a mail, as anybody who reads it",
 }
 # What is the organisation's, or leads to being its admin, or an operator.
 WEIGHTY = (
     *("organizations", "mappings", "memberships", "changes", "invitations", "attestations", "tenant_domains"),
     *("exceptions", "exception_approvals", "exception_places", "operators", "identities"),
+    *("registry_accounts", "migration_case_approvals"),
 )
 RULES = ("organizations", "mappings")
-WHOLE = ("operators", "identities")
+WHOLE = ("operators", "identities", "registry_accounts", "migration_case_approvals")
 
 
 class Thief(Visitor):

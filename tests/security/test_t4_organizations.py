@@ -11,8 +11,9 @@ from broker.tenants.model import mappings
 from broker.tenants.rules import NOTHING_MORE, as_json
 from providers.microsoft.roles import SPEAKING_ROLES
 from providers.standins import NORTHWIND
-from tests.security.admins.allowed import TABLE, Rule
+from tests.security.admins.allowed import TABLE
 from tests.security.admins.people import Who
+from tests.security.admins.rules import Rule
 from tests.security.admins.samples import Sample, exception_form, exception_wish, sample
 from tests.security.admins.town import Town
 from tests.security.tenants import ALL, NOTHING, InUse, refused

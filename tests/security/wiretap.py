@@ -40,7 +40,10 @@ NAMES = frozenset(
 # In a JSON document these are words of the management API, and no secrets.
 _OF_FORMS = ("code", "state")
 # Addresses of ours that carry a handle.
-_HANDLE = re.compile(r"^/(?:signin|work|leave|consent|device/confirm|invitations)/([\w-]{16,})")
+_HANDLE = re.compile(
+    r"^/(?:signin|work|leave|consent|device/confirm|invitations|claim|claim/link|convert|convert/accept|recover"
+    r"|migration/stop|migration/undo|unsubscribe)/([\w.-]{16,})"
+)
 _LINK = re.compile(r'(?:href="|content="0;url=)([^"]*)"')
 _FIELD = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
 _SHORTEST = 8  # characters

@@ -14,7 +14,7 @@ from migrations.accounts.campaign.pages import words
 from migrations.accounts.campaign.progress import WEEK, Counts, Left, Week
 from migrations.accounts.campaign.templates import PLACEHOLDERS, Template, TemplateName, default
 from migrations.accounts.cases import CaseWay
-from migrations.accounts.records import Alias, LegacyAccount, Package, State
+from migrations.accounts.records import Alias, LegacyAccount, Package, State, dump_packages
 from tests.web.account_sample import LONG, NOW, Context
 from tests.web.organization_samples import HEBREW
 from tests.web.recovery_samples import evidence, evidence_of
@@ -75,9 +75,11 @@ def legacy(**more: Any) -> LegacyAccount:
         "email_confirmed": True,
         "hash_sealed": b"sealed",
         "last_sign_in_at": NOW - timedelta(days=800),
-        "packages": (
-            Package(name="widget", role="owner", downloads=1_234_567),
-            Package(name=LONG, role="contributor", downloads=0),
+        "kept_packages": dump_packages(
+            [
+                Package(name="widget", role="owner", downloads=1_234_567),
+                Package(name=LONG, role="contributor", downloads=0),
+            ]
         ),
     }
     return replace(sample(), **{**known, **more})
@@ -245,6 +247,8 @@ def facts(**more: Any) -> Context:
         "is_conversion": False,
         "is_recovery": False,
         "disputed": True,
+        "waiting": False,
+        "stopped": False,
         "organization": None,
         "organization_id": None,
         "admins": [],
@@ -363,10 +367,19 @@ CAMPAIGN_PAGES: dict[str, tuple[str, Context]] = {
     ),
     "campaign-cases": (
         "migration/operator_cases.html",
-        {"sections": [{"heading": "Disputed", "cases": LINES}, {"heading": "Waiting to take effect", "cases": []}]},
+        {
+            "sections": [
+                {"heading": "Disputed", "cases": LINES, "more": f"{HERE}/cases?list=disputed&after=c-3"},
+                {"heading": "Waiting to take effect", "cases": [], "more": None},
+            ]
+        },
     ),
     "campaign-case": ("migration/operator_case.html", case(facts(), others=LINES)),
     "campaign-case-conversion": ("migration/operator_case.html", case(CONVERSION)),
+    "campaign-case-waiting": (
+        "migration/operator_case.html",
+        case(facts(disputed=False, waiting=True, state="Waits")),
+    ),
     "campaign-case-recovery": (
         "migration/operator_case.html",
         case(
@@ -386,7 +399,7 @@ def campaign_pages_of(name: str) -> dict[str, Context]:
         name=name,
         email=name,
         account_id=name,
-        packages=(Package(name=name, role=name, downloads=1),),
+        kept_packages=dump_packages([Package(name=name, role=name, downloads=1)]),
     )
     lines = [line(1, registry_id=name)]
     person = Profile(name=name, email=name, email_verified=True)
@@ -412,7 +425,7 @@ def campaign_pages_of(name: str) -> dict[str, Context]:
             preview={"subject": name, "text": name},
             account=name,
         ),
-        "migration/operator_cases.html": {"sections": [{"heading": "Disputed", "cases": lines}]},
+        "migration/operator_cases.html": {"sections": [{"heading": "Disputed", "cases": lines, "more": None}]},
         "migration/operator_case.html": case(
             {**CONVERSION, "organization": name, "claimant": person, "admins": [person], "is_recovery": True},
             legacy=hostile,

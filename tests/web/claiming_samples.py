@@ -1,9 +1,11 @@
 """Examples of the pages of claims: each state of an attempt and of a case, and names of the longest kind."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
+from broker.settings.migration import MigrationSettings
 from claims.profile import Profile
+from migrations.accounts.campaign import phases
 from migrations.accounts.cases import Case, CaseKind, CaseState, CaseWay
 from migrations.accounts.claiming import words
 from migrations.accounts.claiming.service import Obstacle, Progress
@@ -13,16 +15,22 @@ from migrations.accounts.proofs import PasswordNote
 from tests.web.account_sample import LONG, NOW, Context
 from tests.web.organization_samples import HEBREW
 
+CAMPAIGN = MigrationSettings(
+    registry="Example Registry",
+    announced=date(2026, 10, 1),
+    encouraged=date(2026, 11, 1),
+    required=date(2027, 2, 1),
+    closed=date(2027, 5, 1),
+)
 START: Context = {
     "registry": "Example Registry",
     "typed": "",
     "problem": None,
-    "required": "1 February 2027",
-    "closed": "1 May 2027",
+    "told": phases.told(CAMPAIGN, NOW),
     "is_required": False,
     "is_closed": False,
 }
-ACCOUNT = {"name": "ada", "package_count": 12, "key_count": 3, "waits": False}
+ACCOUNT = {"name": "ada", "package_count": 12, "key_count": 3, "waits_until": None}
 ADA = Visitor(
     sign_in=SignIn.FRESH, account_id="account-1", person=Profile(name="Ada Author", email=None, email_verified=False)
 )
@@ -123,18 +131,31 @@ CLAIM_PAGES: dict[str, tuple[str, Context]] = {
             visitor=visitor(SignIn.EXEMPT, None, "ada@example.org"),
         ),
     ),
+    "claim-unseen": ("migration/claim.html", claim(Progress(mailbox=True, tried=True, note=PasswordNote.UNSEEN))),
     "claim-breached": (
         "migration/claim.html",
         claim(Progress(mailbox=True, tried=True, note=PasswordNote.BREACHED), visitor=visitor(SignIn.FRESH, None)),
     ),
     "claim-complete": (
         "migration/claim.html",
-        claim(ALL, visitor=visitor(SignIn.FRESH, HEBREW), account={**ACCOUNT, "name": LONG, "waits": True}),
+        claim(ALL, visitor=visitor(SignIn.FRESH, HEBREW), account={**ACCOUNT, "name": LONG, "waits_until": NOW}),
     ),
     **{
         f"claim-{each.value}": ("migration/claim.html", claim(Progress(mailbox=True, tried=False, obstacle=each)))
         for each in Obstacle
     },
+    "claim-shared-proven": (
+        "migration/claim.html",
+        claim(Progress(mailbox=True, tried=True, password=True, note=PasswordNote.RIGHT, obstacle=Obstacle.SHARED)),
+    ),
+    "claim-shared-stolen": (
+        "migration/claim.html",
+        claim(Progress(mailbox=True, tried=True, note=PasswordNote.BREACHED, obstacle=Obstacle.SHARED)),
+    ),
+    "claim-undecided-proven": (
+        "migration/claim.html",
+        claim(Progress(mailbox=True, tried=True, password=True, note=PasswordNote.RIGHT, obstacle=Obstacle.UNDECIDED)),
+    ),
     "claim-link": ("migration/claim_link.html", {"registry": "Example Registry", "here": "/claim/link/6Zt0mFQ"}),
     **{f"claim-case-{each.value}": ("migration/claim_case.html", own(each)) for each in words.CASES},
     "claim-case-linked": (
@@ -158,7 +179,7 @@ def claim_pages_of(name: str) -> dict[str, Context]:
         sign_in=SignIn.FRESH, account_id=name, person=Profile(name=name, email=name, email_verified=False)
     )
     return {
-        "migration/claim_start.html": {**START, "registry": name, "typed": name, "problem": name, "closed": name},
+        "migration/claim_start.html": {**START, "registry": name, "typed": name, "problem": name, "told": name},
         "migration/claim.html": claim(
             ALL,
             registry=name,

@@ -72,7 +72,9 @@ EVIDENCE: dict[str, Context] = {
     "asked": evidence(),
     "new": evidence(seen=None, looked_at=None, package=None, repositories=(), approvals=0, fresh=False),
     "shared": evidence(seen=None, owns_package=False, shared=True),
-    "own": evidence(partial=True),
+    "own": evidence(
+        partial=True, evidence=None, missing=None, package=None, repositories=(), marker=None, seen=None, looked_at=None
+    ),
     "supported": evidence(approved=True),
     "waits": evidence(state="waiting", can_approve=False),
     "over": evidence(state="refused", can_approve=False, can_refuse=False, evidence=None, missing=None, due_at=None),
@@ -92,14 +94,18 @@ RECOVERY_PAGES: dict[str, tuple[str, Context]] = {
     "recovery-asked": (
         "migration/recovery_request.html",
         asked(
-            facts=[("Asked for", NOW), ("Decided by", NOW + timedelta(days=30))],
+            facts=[("Asked for", NOW), ("To be decided by", NOW + timedelta(days=30))],
             looked_at=NOW,
             notice="We look for the branch now.",
         ),
     ),
     "recovery-seen": (
         "migration/recovery_request.html",
-        asked(CaseState.WAITING, looked_at=NOW, seen={"repository": REPOSITORY, "seen_at": NOW.isoformat()}),
+        asked(looked_at=NOW, seen={"repository": REPOSITORY, "seen_at": NOW.isoformat()}),
+    ),
+    "recovery-granted": (
+        "migration/recovery_request.html",
+        asked(CaseState.WAITING, facts=[("Asked for", NOW), ("Takes effect", NOW + timedelta(days=7))]),
     ),
     "recovery-refused": ("migration/recovery_request.html", asked(CaseState.REFUSED)),
 }
@@ -118,7 +124,7 @@ def recovery_pages_of(name: str) -> dict[str, Context]:
             registry=name,
             notice=name,
             here=f"/recover/{name}",
-            status=Status(title="Asked", sentence=name, open=True),
+            status=Status(title="Asked", sentence=name, open=True, weighed=True),
             facts=[(name, NOW)],
             marker=name,
             seen={"repository": name, "seen_at": name},

@@ -126,8 +126,8 @@ DEVICE: Context = {
 }
 
 PAGES: dict[str, tuple[str, Context]] = {
-    "home": ("home.html", {"signed_in": False}),
-    "home-signed-in": ("home.html", {"signed_in": True}),
+    "home": ("home.html", {"signed_in": False, "has_old_world": False}),
+    "home-signed-in": ("home.html", {"signed_in": True, "has_old_world": True}),
     "choose": ("choose.html", CHOOSE),
     "choose-some": (
         "choose.html",

@@ -7,14 +7,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, select
+
+from broker.accounts.carried import carried_since
+from broker.accounts.organizations.model import organizations
 
 WAIT = timedelta(hours=24)
 """How long a change waits, and may be stopped."""
 SHARED_WAIT = timedelta(days=7)
 """How long one does that takes an admin's role, where several people had shared an account of the old world."""
 SETTLING = timedelta(days=14)
-"""For how long after such an account became an organisation no such change takes effect: it can be undone till then."""
+"""For how long after such an account became an organisation no such change takes effect: it can be undone till then.
+
+Nor does an admin leave another one alone meanwhile, or shut another one out by a rule.
+"""
 
 
 class ChangeKind(StrEnum):
@@ -51,6 +57,24 @@ class Obsolete(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def shared_since(connection: Connection, organization_id: str, now: datetime) -> datetime | None:
+    """Return since when an organisation is what several people had shared; none where it is not.
+
+    While that is disputed it carries nothing, and its days begin when it does again: until then they are always new.
+    """
+    since = carried_since(connection, organization_id)
+    contact = select(organizations.c.contact_sealed).where(organizations.c.id == organization_id)
+    if since is None and connection.execute(contact).scalar_one_or_none() is not None:
+        return now
+    return since
+
+
+def settles_at(connection: Connection, organization_id: str, now: datetime) -> datetime | None:
+    """Return until when an organisation settles; none where it does not, or not any more."""
+    since = shared_since(connection, organization_id, now)
+    return since + SETTLING if since is not None and now < since + SETTLING else None
 
 
 Applier = Callable[[Connection, Change, datetime], None]

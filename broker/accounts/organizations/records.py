@@ -41,6 +41,14 @@ class LastAdmin(Exception):
         self.organizations = tuple(left)
 
 
+class Settling(LastAdmin):
+    """It would leave one admin alone with what several people had shared, before ``until``."""
+
+    def __init__(self, left: Iterable[Organization], until: datetime) -> None:
+        super().__init__(left)
+        self.until = until
+
+
 class NameTaken(Exception):
     """Another organisation has this name, or one that reads the same."""
 

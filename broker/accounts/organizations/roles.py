@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from broker.accounts.model import accounts
 from broker.accounts.organizations.capabilities import Role
+from broker.accounts.organizations.change_records import settles_at
 from broker.accounts.organizations.changes import Applier, Change, ChangeKind, Changes, Obsolete
 from broker.accounts.organizations.model import (
     former_memberships,
@@ -16,8 +17,11 @@ from broker.accounts.organizations.model import (
     organizations,
 )
 from broker.accounts.organizations.people import admins_of, role_of
-from broker.accounts.organizations.records import LastAdmin, read
+from broker.accounts.organizations.records import LastAdmin, Settling, read
 from broker.audit.service import Audit
+
+REMAINING = 2
+"""How many admins there are at least, while what several people had shared settles with an organisation."""
 
 
 class Roles:
@@ -31,6 +35,13 @@ class Roles:
         """Raise :class:`LastAdmin` if there is no admin but this one."""
         if not set(admins_of(connection, organization_id)) - {account_id}:
             raise LastAdmin(read(connection, organizations.c.id == organization_id))
+
+    def require_others(self, connection: Connection, organization_id: str, account_id: str, now: datetime) -> None:
+        """Raise :class:`LastAdmin` if an admin cannot go of their own accord; while it settles, two have to remain."""
+        self.require_another_admin(connection, organization_id, account_id)
+        until = settles_at(connection, organization_id, now)
+        if until is not None and len(set(admins_of(connection, organization_id)) - {account_id}) < REMAINING:
+            raise Settling(read(connection, organizations.c.id == organization_id), until)
 
     def set(
         self, connection: Connection, organization_id: str, account_id: str, role: Role, by: str | None, now: datetime

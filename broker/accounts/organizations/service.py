@@ -6,10 +6,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from broker.accounts.carried import carried_since
 from broker.accounts.model import accounts, people
 from broker.accounts.organizations.capabilities import Denial, Denied, FreshAdmin, Leaver, Person, Role
-from broker.accounts.organizations.change_records import SETTLING, SHARED_WAIT
+from broker.accounts.organizations.change_records import SETTLING, SHARED_WAIT, shared_since
 from broker.accounts.organizations.changes import Applier, Change, ChangeKind, Changes
 from broker.accounts.organizations.model import former_memberships, invitations, memberships, operators, organizations
 from broker.accounts.organizations.names import clean_name, name_key
@@ -143,7 +142,7 @@ class Organizations:
             not_before = self._not_before(connection, admin)
             return self._changes.propose(connection, admin, ChangeKind.REMOVE_ADMIN, account_id, not_before=not_before)
         if account_id == admin.account_id:
-            self._roles.require_another_admin(connection, admin.organization_id, account_id)
+            self._roles.require_others(connection, admin.organization_id, account_id, admin.now)
         by = admin.account_id
         self._roles.end(connection, admin.organization_id, account_id, by, "membership.removed", admin.now)
         return None
@@ -161,7 +160,7 @@ class Organizations:
                 return self._changes.propose(connection, admin, ChangeKind.PROMOTE, account_id)
             not_before = self._not_before(connection, admin)
             return self._changes.propose(connection, admin, ChangeKind.DEMOTE, account_id, not_before=not_before)
-        self._roles.require_another_admin(connection, admin.organization_id, account_id)
+        self._roles.require_others(connection, admin.organization_id, account_id, admin.now)
         self._roles.set(connection, admin.organization_id, account_id, Role.MEMBER, account_id, admin.now)
         return None
 
@@ -172,7 +171,7 @@ class Organizations:
         if role is None:
             raise Denied(Denial.UNKNOWN)
         if role is Role.ADMIN:
-            self._roles.require_another_admin(connection, member.organization_id, member.account_id)
+            self._roles.require_others(connection, member.organization_id, member.account_id, member.now)
         account_id = member.account_id
         self._roles.end(connection, member.organization_id, account_id, account_id, "membership.left", member.now)
 
@@ -265,7 +264,7 @@ class Organizations:
 
     def _not_before(self, connection: Connection, admin: FreshAdmin) -> datetime | None:
         """Return until when another admin stays one at least: nobody takes alone what several had shared."""
-        since = carried_since(connection, admin.organization_id)
+        since = shared_since(connection, admin.organization_id, admin.now)
         return max(admin.now + SHARED_WAIT, since + SETTLING) if since is not None else None
 
     def _role(self, connection: Connection, organization_id: str, account_id: str) -> Role:

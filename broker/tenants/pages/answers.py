@@ -34,6 +34,10 @@ _WORDS = {
         "You do not meet this rule yourself, so it would shut you out.",
         "Sign in in the way that it asks for, and save it then.",
     ),
+    Conflicting.SETTLING: (
+        "Several people had shared what this organisation has. In the first 14 days no rule may shut out an admin.",
+        "Have each of its admins sign in in the way that it asks for, and save it then; or wait those days.",
+    ),
     Conflicting.CONTESTED: ("Somebody else has the tenant, or has just claimed it.", _LATER),
     Conflicting.OTHER_TENANT: ("That sign-in was at another tenant.", "Sign in at the tenant that is to be mapped."),
     Conflicting.GUEST: (

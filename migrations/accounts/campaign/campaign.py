@@ -65,7 +65,7 @@ def prepare(
             database=database, ledger=ledger, letters=letters, templates=templates, settings=settings, audit=audit
         ),
         unsubscribing=unsubscribing,
-        aliases=Aliases(ledger=ledger, audit=audit),
+        aliases=Aliases(ledger=ledger, audit=audit, notices=effects.notices),
         exceptions=Exceptions(ledger=ledger, settings=settings, audit=audit),
         lapsed=Lapsed(database=database, cipher=ledger.cipher, audit=audit),
         closing=Closing(database=database, effects=effects, settings=settings),

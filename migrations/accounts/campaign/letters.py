@@ -13,7 +13,7 @@ from migrations.accounts.campaign.outlook import ends_at, keys_of, outlook, pack
 from migrations.accounts.campaign.phases import as_day
 from migrations.accounts.campaign.templates import Template, fill
 from migrations.accounts.campaign.unsubscribing import Unsubscribing
-from migrations.accounts.records import OWNER, Kind, LegacyAccount, Package, State
+from migrations.accounts.records import OWNER, Kind, LegacyAccount, Package, State, dump_packages
 
 # Longer than any outage; then its mail would be about yesterday's dates.
 _TRIED_FOR = timedelta(days=3)
@@ -73,14 +73,17 @@ def sample() -> LegacyAccount:
         email_confirmed=False,
         hash_sealed=None,
         last_sign_in_at=None,
-        packages=(
-            Package(name="example", role=OWNER, downloads=1200),
-            Package(name="example-tools", role=OWNER, downloads=30),
+        kept_packages=dump_packages(
+            [
+                Package(name="example", role=OWNER, downloads=1200),
+                Package(name="example-tools", role=OWNER, downloads=30),
+            ]
         ),
         downloads=1230,
         keys=2,
         effective_at=None,
         closed_at=None,
+        parted_at=None,
         lapsed_at=None,
         unsubscribed_at=None,
         excepted_until=None,

@@ -1,22 +1,23 @@
 """The pages of an attempt: begin, prove, finish. None of them tells whether there is such an account."""
 
-from datetime import date
-
 from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from broker.accounts.service import AccountClosed
 from broker.web.errors import BrokerError
+from migrations.accounts.buckets import TooMany
+from migrations.accounts.campaign import phases
+from migrations.accounts.campaign.phases import Phase
 from migrations.accounts.claiming.service import AttemptOver, NotAlone, NotProven
-from migrations.accounts.claiming.visit import ClaimPages, visitor_of
+from migrations.accounts.claiming.visit import ClaimPages, fresh_account, visitor_of
 from migrations.accounts.hashes.breached import Unavailable
-from migrations.accounts.hashes.verifying import Busy, TooMany
+from migrations.accounts.hashes.verifying import Busy
 from migrations.accounts.visit import attempt_of, attempt_over, fresh_person_of, sign_in
 
 _LONGEST_NAME = 320  # characters: as long as an address can be (RFC 3696, section 3, with its erratum)
 NOTICES = {
     "mail": "If there is such an account, and it has a confirmed address, a link is on its way there. We send at most "
-    "five an hour.",
+    "five an hour. If none comes, sign in first, and have it sent again.",
     "password": "We have your password. What came of it is shown here once the mailbox is proven.",
     "mailbox": "The mailbox is proven.",
 }
@@ -58,11 +59,11 @@ def show(pages: ClaimPages, attempt_id: str) -> ResponseReturnValue:
             "name": legacy.name or legacy.registry_id,
             "package_count": len(legacy.packages),
             "key_count": legacy.keys,
-            "waits": pages.claiming.waits(legacy),
+            "waits_until": pages.claiming.waits_until(legacy, pages.base.clock()),
         },
         visitor=visitor,
         sign_in=sign_in(here),
-        notice=NOTICES.get(request.args.get("done", "")),
+        notice=_notice(request.args.get("done", ""), progress.mailbox),
     )
 
 
@@ -70,17 +71,21 @@ def send_link(pages: ClaimPages, attempt_id: str) -> ResponseReturnValue:
     """POST /claim/<attempt>/mail: a link goes to the old address, if there is one. The answer is the same."""
     attempt = attempt_of(pages.base, attempt_id)
     with pages.base.database.begin() as connection:
-        pages.mailboxes.send(connection, attempt, pages.base.clock())
+        person = fresh_account(pages, connection)
+        pages.mailboxes.send(connection, attempt, pages.base.clock(), person=person)
     return _done(attempt_id, "mail")
 
 
 def try_password(pages: ClaimPages, attempt_id: str) -> ResponseReturnValue:
     """POST /claim/<attempt>/password: one guess. The answer is the same."""
     attempt = attempt_of(pages.base, attempt_id)
+    with pages.base.database.read() as connection:
+        person = fresh_account(pages, connection)
+        mailbox = pages.claiming.progress(connection, attempt).mailbox
     try:
-        pages.claiming.try_password(attempt, request.form.get("password", ""), pages.base.clock())
+        pages.claiming.try_password(attempt, request.form.get("password", ""), pages.base.clock(), person=person)
     except TooMany as error:
-        raise _too_many(error.retry_after, attempt_id) from error
+        raise _too_many(error.retry_after, _page(attempt_id), helps=person is None and not mailbox) from error
     except (Busy, Unavailable) as error:
         raise _busy(type(error).__name__, attempt_id) from error
     return _done(attempt_id, "password")
@@ -122,21 +127,22 @@ def finish(pages: ClaimPages, attempt_id: str) -> ResponseReturnValue:
 
 
 def _start(pages: ClaimPages, typed: str = "", problem: str | None = None) -> str:
-    campaign = pages.campaign
+    campaign, now = pages.campaign, pages.base.clock()
+    phase = phases.phase(campaign, now)
     return render_template(
         "migration/claim_start.html",
         registry=pages.base.registry,
         typed=typed,
         problem=problem,
-        required=_day(campaign.required),
-        closed=_day(campaign.closed),
-        is_required=pages.base.clock().date() >= campaign.required,
-        is_closed=pages.base.clock().date() >= campaign.closed,
+        told=phases.told(campaign, now),
+        is_required=phase is Phase.REQUIRED,
+        is_closed=phase is Phase.CLOSED,
     )
 
 
-def _day(of: date) -> str:
-    return f"{of.day} {of:%B %Y}"
+def _notice(done: str, mailbox: bool) -> str | None:
+    """Return what is said after something was done. What came of a password, the page says itself once it may."""
+    return None if mailbox and done == "password" else NOTICES.get(done)
 
 
 def _page(attempt_id: str) -> str:
@@ -184,16 +190,20 @@ def _not_alone(here: str) -> BrokerError:
     )
 
 
-def _too_many(seconds: int, attempt_id: str) -> BrokerError:
+def _too_many(seconds: int, here: str, *, helps: bool) -> BrokerError:
+    """Return the error for a guess too many. ``helps``: whether there would be others after a sign-in."""
     minutes = -(-seconds // 60)
+    wait = f"Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again."
     return BrokerError(
         status=429,
         code="too_many_guesses",
         sentence="Too many passwords were tried.",
-        next_step=f"Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again. Whoever has proven the mailbox "
-        "does not have to wait for others.",
+        next_step=f"Sign in first, with a second factor, or prove the mailbox: then the guesses of others do not count "
+        f"against you. Or else: {wait}"
+        if helps
+        else wait,
         detail="too many guesses",
-        link=("Back to the claim", _page(attempt_id)),
+        link=("Sign in first", sign_in(here)) if helps else ("Back to the claim", here),
     )
 
 

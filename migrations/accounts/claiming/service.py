@@ -13,15 +13,12 @@ from broker.storage.database import Database
 from broker.storage.sealed import SealedRecords, Sealer
 from broker.storage.store import ShortLived
 from migrations.accounts.cases import AlreadyHeld, Case, CaseKind, CaseState
-from migrations.accounts.claiming import words
+from migrations.accounts.claiming import holding
 from migrations.accounts.claiming.mailbox import Mailboxes
 from migrations.accounts.effects import Effects, TooLate
 from migrations.accounts.hashes.breached import BreachList
-from migrations.accounts.hashes.verifying import Verifier
-from migrations.accounts.links import Verb
+from migrations.accounts.hashes.verifying import Guesser, Outcome, Verifier
 from migrations.accounts.model import legacy_accounts as table
-from migrations.accounts.notices import day
-from migrations.accounts.periods import HOLD, UNDO
 from migrations.accounts.proofs import LIFETIME, Attempt, Attempts, PasswordNote, Proof
 from migrations.accounts.records import LegacyAccount, State, sealing_context
 
@@ -93,54 +90,58 @@ class Claiming:
         self._named.put(attempt.id, named, int(LIFETIME.total_seconds()))
         return attempt
 
-    def try_password(self, attempt: Attempt, password: str, now: datetime) -> None:
+    def try_password(self, attempt: Attempt, password: str, now: datetime, *, person: str | None = None) -> None:
         """Look whether it is the password, and remember it for whoever proves the mailbox.
 
-        It costs the same whether or not there is such an account. Raises ``verifying.TooMany``, ``verifying.Busy``,
-        ``breached.Unavailable`` and ``StoreUnavailable``.
+        It costs the same whether or not there is such an account, and whatever comes of it. ``person``: the account of
+        ours that signed in just now, with MFA. Raises ``buckets.TooMany``, ``verifying.Busy``, ``breached.Unavailable``
+        and ``StoreUnavailable``.
         """
         named = self._named.get(attempt.id) or {}
         name = str(named.get("name", attempt.id))
         with self.database.read() as connection:
             legacy = self.effects.ledger.get(connection, attempt.registry_id)
             like = self._any_record(connection, name)
-        open_to_claims = legacy is not None and legacy.state is State.PENDING
-        right = self.verifier.verify(
-            self._record(legacy.registry_id, legacy.hash_sealed) if legacy is not None and open_to_claims else None,
-            password,
-            account_key=attempt.registry_id or f"name:{name}",
-            browser_key=attempt.browser,
-            mailbox_proven=Proof.MAILBOX in self.mailboxes.proven(attempt, legacy),
-            like=like,
+        given = self.attempts.given(attempt)
+        guesser = Guesser(
+            account=attempt.registry_id or f"name:{name}",
+            typed=name,
+            browser=attempt.browser,
+            person=person,
+            mailbox=Proof.MAILBOX in self.mailboxes.holding(given, legacy),
         )
+        claimable = legacy if legacy is not None and legacy.state is State.PENDING else None
+        record = self._record(claimable.registry_id, claimable.hash_sealed) if claimable is not None else None
+        outcome = self.verifier.verify(record, password, guesser, like=like)
         # Asked for wrong ones too: how long it takes must not tell which is right.
         breached = self.breaches is not None and self.breaches.contains(password)
-        if not right:
-            self.attempts.note(attempt, PasswordNote.WRONG, now)
-        elif breached:
-            self.attempts.note(attempt, PasswordNote.BREACHED, now)
-        else:
-            self.attempts.note(attempt, PasswordNote.RIGHT, now)
-            self.attempts.give(attempt, Proof.PASSWORD, now)
+        note = PasswordNote.BREACHED if breached and outcome is Outcome.RIGHT else _NOTES[outcome]
+        # What was right stays so when another is typed after it.
+        right_for = claimable.hash_digest if claimable and note is PasswordNote.RIGHT else given.hash_digest
+        self.attempts.note(attempt, note, right_for, now)
 
     def progress(self, connection: Connection, attempt: Attempt) -> Progress:
         """Return how far it has come, as far as whoever is in front of it may know."""
         legacy = self.effects.ledger.get(connection, attempt.registry_id)
-        note, proven = self.attempts.noted(attempt), self.mailboxes.proven(attempt, legacy)
+        given = self.attempts.given(attempt)
+        proven, tried = self.mailboxes.holding(given, legacy), given.note is not None
         if legacy is None or Proof.MAILBOX not in proven:
-            return Progress(mailbox=False, tried=note is not None)
+            return Progress(mailbox=False, tried=tried)
+        password = Proof.PASSWORD in proven
         return Progress(
             mailbox=True,
-            tried=note is not None,
-            password=Proof.PASSWORD in proven,
-            note=note,
+            tried=tried,
+            password=password,
+            # It was right for a password that the account has no more.
+            note=None if given.note is PasswordNote.RIGHT and not password else given.note,
             legacy=legacy,
             obstacle=obstacle_of(legacy),
         )
 
-    def waits(self, legacy: LegacyAccount) -> bool:
-        """Return whether a claim of it waits before it takes effect: many rely on its packages."""
-        return legacy.downloads >= self.widely_used
+    def waits_until(self, legacy: LegacyAccount, now: datetime) -> datetime | None:
+        """Return when a claim that was finished now would take effect; none: at once."""
+        due_at = holding.due_at(legacy, self.widely_used, now)
+        return due_at if due_at > now else None
 
     def finish(self, connection: Connection, person: FreshPerson, attempt: Attempt) -> Case:
         """Claim the account for whoever just signed in, as the last thing in the caller's transaction.
@@ -152,11 +153,11 @@ class Claiming:
         if obstacle_of(legacy) in (Obstacle.SHARED, Obstacle.UNDECIDED):
             raise NotAlone
         self.effects.accounts.hold(connection, person.account_id)
-        due_at = now + HOLD if self.waits(legacy) else now
+        due_at = holding.due_at(legacy, self.widely_used, now)
         try:
             case = self.effects.begin(connection, legacy, CaseKind.CLAIM, person.proven, now, due_at=due_at)
             if due_at > now:
-                self._tell_who_waits(connection, legacy, case, due_at, now)
+                holding.tell(connection, self.effects.notices, legacy, case, due_at)
             else:
                 case = self.effects.take_effect(connection, case, now)
         except (AlreadyHeld, AlreadyCarried) as error:
@@ -164,7 +165,7 @@ class Claiming:
         if case.state not in (CaseState.WAITING, CaseState.EFFECTIVE):
             raise TooLate
         # Last, and in one step: of any number of finishers one finds the proofs, and the others write nothing.
-        if not self.store.commit(take=[*self.attempts.keys(attempt), self.mailboxes.key(attempt)]):
+        if not self.store.commit(take=self.attempts.keys(attempt)):
             raise AttemptOver
         return case
 
@@ -174,24 +175,14 @@ class Claiming:
 
     def _proven(self, connection: Connection, attempt: Attempt) -> LegacyAccount:
         """Return the account, held, that password and mailbox are proven of."""
-        if self.attempts.proven(attempt) != frozenset(Proof):
+        given = self.attempts.given(attempt)
+        if given.hash_digest is None or given.address is None:
             raise NotProven
         legacy = self.effects.ledger.held(connection, attempt.registry_id)
-        # The address may have changed, or its domain lapsed, since the link was followed.
-        if self.mailboxes.proven(attempt, legacy) != frozenset(Proof):
+        # The password or the address may have changed, or its domain lapsed, since.
+        if self.mailboxes.holding(given, legacy) != frozenset(Proof):
             raise NotProven
         return legacy
-
-    def _tell_who_waits(
-        self, connection: Connection, legacy: LegacyAccount, case: Case, due_at: datetime, now: datetime
-    ) -> None:
-        notices = self.effects.notices
-        # As long as it waits, should nobody be there to bring it about; it ends when it takes effect.
-        link = notices.link(connection, case, Verb.STOP, due_at + UNDO)
-        told = words.WAITS.format(registry=notices.registry, due=day(due_at), link=link)
-        notices.old_address(connection, legacy, "Your account was claimed", told, now)
-        theirs = words.YOU_WAIT.format(registry=notices.registry, due=day(due_at))
-        notices.people(connection, [case.account_id], "Your claim waits", theirs, now)
 
     def _record(self, registry_id: str, sealed: bytes | None) -> bytes | None:
         if sealed is None:
@@ -219,6 +210,11 @@ def obstacle_of(legacy: LegacyAccount) -> Obstacle | None:
     return Obstacle.UNDECIDED if legacy.is_undecided else None
 
 
+_NOTES = {
+    Outcome.RIGHT: PasswordNote.RIGHT,
+    Outcome.WRONG: PasswordNote.WRONG,
+    Outcome.UNSEEN: PasswordNote.UNSEEN,
+}
 _OBSTACLES = {
     State.WAITING: Obstacle.TAKEN,
     State.CLAIMED: Obstacle.TAKEN,

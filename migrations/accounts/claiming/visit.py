@@ -61,4 +61,10 @@ def visitor_of(pages: ClaimPages, connection: Connection) -> Visitor:
     return Visitor(sign_in=sign_in, account_id=session.account_id, person=person)
 
 
+def fresh_account(pages: ClaimPages, connection: Connection) -> str | None:
+    """Return the account of whoever signed in just now, with MFA, or none: guesses and mails of theirs count apart."""
+    visitor = visitor_of(pages, connection)
+    return visitor.account_id if visitor.sign_in is SignIn.FRESH else None
+
+
 _WORTH = {Denial.EXEMPT: SignIn.EXEMPT, Denial.STALE: SignIn.STALE}

@@ -18,6 +18,8 @@ _TWICE = "That mailbox stands above already. Each admin needs one of their own."
 _TOO_FEW = "Name at least two people, so that nobody is ever the only admin."
 _TOO_MANY = f"Name at most {MOST} people. The admins can invite others later."
 
+_SAME = {"googlemail.com": "gmail.com"}  # https://support.google.com/mail/answer/10313
+
 
 class BadInput(Exception):
     """It cannot be meant so. ``problems``: a sentence by field, as :func:`place` names those of admins."""
@@ -98,7 +100,9 @@ def _admins(texts: Sequence[str], shared: str, problems: dict[str, str]) -> list
 def mailbox_of(email: str) -> str:
     """Return what addresses are compared by: labels (``team+x@``) and dots lead to one mailbox at many providers.
 
-    Two people whose addresses differ in a dot alone are rarer than one who owns both.
+    Two people whose addresses differ in a dot alone are rarer than one who owns both. Some providers have one mailbox
+    at several domains.
     """
     local, _, domain = email.casefold().rpartition("@")
+    domain = _SAME.get(domain, domain)
     return f"{local.partition('+')[0].replace('.', '')}@{domain}"

@@ -204,17 +204,20 @@ class Conversions:
         person = self.effects.accounts.person(connection, case.account_id)
         said = {
             "registry": notices.registry,
-            "starter": words.called(person.name, person.email if person.email_verified else None),
             "organization": wish.organization,
             "lapses": day(lapses_at(case)),
         }
         # Longer than it can wait: it ends with what it stops, and a worker that is late must not outlive it.
         link = notices.link(connection, case, Verb.STOP, lapses_at(case) + UNDO)
-        text = words.STARTED.format(**said, admins=words.listed(wish.admins), due=day(takes_effect_at(case)), link=link)
+        starter = words.called(person.name, person.email if person.email_verified else None)
+        admins, due = words.listed(wish.admins), day(takes_effect_at(case))
+        text = words.STARTED.format(**said, starter=starter, admins=admins, due=due, link=link)
         notices.old_address(connection, legacy, words.STARTED_SUBJECT, text, now)
-        account = legacy.name or legacy.registry_id
+        # To strangers, whose addresses anybody can type: nothing that somebody wrote leads them anywhere.
+        account = words.without_links(legacy.name) or legacy.registry_id
+        starter = words.called(person.name)
         for named, token in self.effects.admins.name(connection, case, wish.admins):
-            text = words.NAMED.format(**said, account=account, link=notices.page(ACCEPT + token))
+            text = words.NAMED.format(**said, account=account, starter=starter, link=notices.page(ACCEPT + token))
             notices.address(connection, named.email, words.NAMED_SUBJECT, text, now)
 
 

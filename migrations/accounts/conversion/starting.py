@@ -35,13 +35,15 @@ def start(pages: ConversionPages, attempt_id: str) -> ResponseReturnValue:
     try:
         with base.database.begin() as connection:
             person = _fresh_or_kept(pages, connection, attempt, typed)
+            if proven_in(pages, connection, attempt) == frozenset(Proof):
+                base.effects.ledger.held(connection, attempt.registry_id)
+            # As they hold now that nobody else changes the account: an import may have, since they were given.
             proven = proven_in(pages, connection, attempt)
             case = pages.conversions.start(
                 connection, person, attempt.registry_id, proven, typed, base.mail_limit.allows
             )
             # Last: whoever takes the attempt has started it, and nobody else has.
-            taken = [*base.attempts.keys(attempt), pages.mailboxes.key(attempt)]
-            if not base.store.commit(take=taken, delete=[pages.drafts.key(attempt.id)]):
+            if not base.store.commit(take=base.attempts.keys(attempt), delete=[pages.drafts.key(attempt.id)]):
                 raise attempt_over()
     except (MissingProofs, WrongTenant):
         return _form(pages, attempt, typed), 403

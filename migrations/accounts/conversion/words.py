@@ -1,6 +1,9 @@
 """What people are told of a conversion, by mail. What ``effects`` tells is there."""
 
+import re
 from collections.abc import Sequence
+
+from broker.accounts.organizations.names import clean_name
 
 STARTED_SUBJECT = "This shared account is to become an organisation"
 STARTED = """\
@@ -57,7 +60,8 @@ WITHDRAWN = """\
 What was to become of a shared account of {registry} was withdrawn by whoever had started it. Nothing happens. The
 account is as it was before.
 """
-_NAMELESS = "somebody without a name"
+_NAMELESS = "somebody whose name is not shown"
+_LIKE_ADDRESS = re.compile(r"[^\W_]\.[^\W\d_]{2}|[/\\]")  # programs that show mails make links of them
 
 
 def listed(addresses: Sequence[str]) -> str:
@@ -65,6 +69,16 @@ def listed(addresses: Sequence[str]) -> str:
     return "\n".join(f"- {each}" for each in addresses)
 
 
-def called(name: str | None, email: str | None) -> str:
+def called(name: str | None, email: str | None = None) -> str:
     """Return who somebody is, to people who have to know them by it. ``email``: theirs for certain, or none."""
-    return "\n".join(part for part in (f'"{name}"' if name else _NAMELESS, email) if part)
+    shown = without_links(name)
+    return "\n".join(part for part in (f'"{shown}"' if shown else _NAMELESS, email) if part)
+
+
+def without_links(name: str | None) -> str | None:
+    """Return what somebody chose to be called, or none where it would lead whoever reads it anywhere."""
+    try:
+        clean = clean_name(name or "")
+    except ValueError:
+        return None
+    return None if _LIKE_ADDRESS.search(clean) else clean

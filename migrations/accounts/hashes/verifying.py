@@ -1,20 +1,11 @@
 """Guesses at old passwords: how many are looked at, by whom and at a time."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from threading import BoundedSemaphore
 
-from broker.storage.store import ShortLived
+from migrations.accounts.buckets import Bucket, Buckets
 from migrations.accounts.hashes.wrapped import Wrapper
-
-
-class TooMany(Exception):
-    """No more guesses for now: ``retry_after`` seconds."""
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"no more guesses for {retry_after} s")
-        self.retry_after = retry_after
 
 
 class Busy(Exception):
@@ -36,89 +27,86 @@ class Limit:
 # PyPI's numbers, for its passwords and its second factors (pypi/warehouse, ``config.py``).
 PER_BROWSER = Limit(10, 300)
 PER_ACCOUNT = (Limit(10, 300), Limit(50, 86400))
-PER_ACCOUNT_WITH_MAILBOX = (Limit(5, 300), Limit(20, 3600))
+# Of somebody who signed in just now, at one account. A stranger needs an MFA-protected account for each of these.
+PER_PERSON = (Limit(5, 300), Limit(10, 86400))
+PER_ACCOUNT_WITH_MAILBOX = (Limit(5, 300), Limit(20, 3600), Limit(50, 86400))
 
 _BUSY_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guesser:
+    """Where a guess comes from, and what it is at.
+
+    ``account``: the one id of the account, however it was named; for an account that is not there, a keyed hash of
+    what was typed. ``typed``: that hash in either case. ``browser``: a hash of its cookie. ``person``: the account of
+    ours that signed in just now with MFA, or none. ``mailbox``: the account's was proven.
+    """
+
+    account: str
+    typed: str
+    browser: str
+    person: str | None
+    mailbox: bool
+
+
+class Outcome(Enum):
+    """What came of a guess."""
+
+    RIGHT = auto()
+    WRONG = auto()
+    UNSEEN = auto()  # others had guessed too often at the account by other names of it; it was not looked at
 
 
 class Verifier:
     """Holds passwords against wrapped hashes, within limits that hold for all processes of the broker.
 
     ``at_once``: how many verifications there are in this process at a time; a further one waits ``patience`` seconds.
-    ``clock`` returns seconds since the epoch.
     """
 
-    def __init__(
-        self,
-        store: ShortLived,
-        wrapper: Wrapper,
-        *,
-        at_once: int = 2,
-        patience: float = 0.5,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = store
+    def __init__(self, buckets: Buckets, wrapper: Wrapper, *, at_once: int = 2, patience: float = 0.5) -> None:
+        self._buckets = buckets
         self._wrapper = wrapper
         self._places = BoundedSemaphore(at_once)
         self._patience = patience
-        self._clock = clock
 
-    def verify(
-        self,
-        wrapped: bytes | None,
-        password: str,
-        *,
-        account_key: str,
-        browser_key: str,
-        mailbox_proven: bool,
-        like: bytes | None = None,
-    ) -> bool:
-        """Return whether it is the password. Raises :class:`TooMany`, :class:`Busy` and ``StoreUnavailable``.
+    def verify(self, wrapped: bytes | None, password: str, by: Guesser, *, like: bytes | None = None) -> Outcome:
+        """Return what comes of it. Raises ``buckets.TooMany``, :class:`Busy` and ``StoreUnavailable``.
 
         ``wrapped``: the account's record, unsealed; none where there is no account or no password, which costs as
-        much (``like``: the record of any other account, to cost what it costs) and is counted the same.
-        ``account_key``: the one id of the account, however it was named; for an account that is not there, a keyed
-        hash of the name given. ``browser_key``: the same of where the guess comes from.
-        Whoever proved the account's mailbox guesses under limits of their own, so that no stranger locks them out.
+        much (``like``: the record of any other account, to cost what it costs) and is counted the same. What is not
+        looked at costs as much, too.
         """
-        taken = self._counted(account_key, browser_key, mailbox_proven)
+        taken = self._buckets.take(*_buckets(by))
         if not self._places.acquire(timeout=self._patience):
-            self._store.delete(*taken)
+            self._buckets.give_back(taken.keys)
             raise Busy(_BUSY_SECONDS)
         try:
+            if not taken.room:
+                self._wrapper.decoy(password, wrapped or like)
+                return Outcome.UNSEEN
             if wrapped is None:
                 self._wrapper.decoy(password, like)
-                return False
-            return self._wrapper.matches(wrapped, password)
+                return Outcome.WRONG
+            return Outcome.RIGHT if self._wrapper.matches(wrapped, password) else Outcome.WRONG
         finally:
             self._places.release()
 
-    def _counted(self, account_key: str, browser_key: str, mailbox_proven: bool) -> list[str]:
-        """Return the places that the guess takes: one in every bucket, or none at all."""
-        if mailbox_proven:
-            buckets = [("mailbox", account_key, limit) for limit in PER_ACCOUNT_WITH_MAILBOX]
-        else:
-            buckets = [("browser", browser_key, PER_BROWSER)]
-            buckets += [("account", account_key, limit) for limit in PER_ACCOUNT]
-        taken: list[str] = []
-        for kind, key, limit in buckets:
-            try:
-                taken.append(self._place(f"legacy-password-{kind}-{limit.seconds}:{key}", limit))
-            except TooMany:
-                # What is not looked at does not count, or refused guesses would fill a day in minutes.
-                if taken:
-                    self._store.delete(*taken)
-                raise
-        return taken
 
-    def _place(self, bucket: str, limit: Limit) -> str:
-        now = int(self._clock())
-        places = [f"{bucket}:{number}" for number in range(limit.guesses)]
-        held = self._store.get_many(places)
-        until = str(now + limit.seconds).encode()
-        for place, value in zip(places, held, strict=True):
-            # Of any number of guesses that see it free, one gets it.
-            if value is None and self._store.add(place, until, limit.seconds):
-                return place
-        soonest = min((int(value) for value in held if value is not None), default=now)
-        raise TooMany(max(1, soonest - now))
+def _buckets(by: Guesser) -> tuple[list[Bucket], list[Bucket]]:
+    """Return the buckets of which anybody may know that they are full, and those of which nobody may.
+
+    Of what was typed everybody sees how often it was tried. That a name and an address are of one account, and so of
+    one bucket, is known to whoever proved its mailbox (T12).
+    """
+    if by.mailbox:
+        return [_bucket("mailbox", by.account, limit) for limit in PER_ACCOUNT_WITH_MAILBOX], []
+    # Strangers fill the buckets of strangers: whoever signed in has some of their own.
+    whose, limits = ("account", PER_ACCOUNT) if by.person is None else (f"person-{by.person}", PER_PERSON)
+    told = [_bucket("browser", by.browser, PER_BROWSER)]
+    told += [_bucket(f"typed-{whose}", by.typed, limit) for limit in limits]
+    return told, [_bucket(whose, by.account, limit) for limit in limits]
+
+
+def _bucket(kind: str, key: str, limit: Limit) -> Bucket:
+    return Bucket(f"legacy-password-{kind}-{limit.seconds}:{key}", limit.guesses, limit.seconds)

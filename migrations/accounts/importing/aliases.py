@@ -1,6 +1,9 @@
 """Which accounts several people seem to share. Rules propose; the registry's own word confirms; a person decides."""
 
-from sqlalchemy import Connection, func, select, update
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, update
 
 from migrations.accounts.model import legacy_accounts as table
 from migrations.accounts.records import Alias, Kind, State
@@ -54,11 +57,16 @@ def is_role(email: str) -> bool:
 
 
 def held(kind: Kind, email: str | None, before: tuple[Kind, Alias | None] | None) -> Alias | None:
-    """Return what to hold of an account now. ``before``: what its last row said, and what was held of it then."""
+    """Return what to hold of an account now. ``before``: what its last row said, and what was held of it then.
+
+    What was proposed stays so until somebody has looked: a new row is no reason for one of them to take it alone.
+    """
     if before is not None and _is_decided(*before):
         return before[1]
     if kind is Kind.ALIAS:
         return Alias.CONFIRMED
+    if before is not None and before[1] is Alias.PROPOSED:
+        return Alias.PROPOSED
     return Alias.PROPOSED if email is not None and is_role(email) else None
 
 
@@ -67,18 +75,44 @@ def _is_decided(kind: Kind, alias: Alias | None) -> bool:
     return alias is Alias.REJECTED or (alias is Alias.CONFIRMED and kind is Kind.PERSON)
 
 
-def propose_shared(connection: Connection) -> int:
-    """Propose every account whose address others have, too, and nobody has decided on. Return how many."""
-    several = (
-        select(table.c.email_index).where(table.c.email_index.is_not(None)).group_by(table.c.email_index)
-    ).having(func.count() > 1)
-    done = connection.execute(
-        update(table)
+def propose_shared(connection: Connection, among: Collection[str] | None = None) -> None:
+    """Propose every account whose address others have, too, and nobody has decided on. One statement.
+
+    Only addresses that were confirmed count: anybody can say that they have one. ``among``: the blind indexes of the
+    addresses to look at, if not all.
+    """
+    several = _several()
+    if among is not None:
+        several = several.where(table.c.email_index.in_(among))
+    # In order, as whoever holds several of them does.
+    found = (
+        select(table.c.registry_id)
         .where(
             table.c.alias.is_(None),
             table.c.state == State.PENDING.value,
+            table.c.email_confirmed,
             table.c.email_index.in_(several.scalar_subquery()),
         )
-        .values(alias=Alias.PROPOSED.value)
+        .order_by(table.c.registry_id)
+        .with_for_update()
     )
-    return int(done.rowcount)
+    connection.execute(
+        update(table).where(table.c.registry_id.in_(found.scalar_subquery())).values(alias=Alias.PROPOSED.value)
+    )
+
+
+def count_shared(connection: Connection) -> int:
+    """Return how many accounts are proposed whose address others have, too."""
+    proposed = select(func.count()).where(
+        table.c.alias == Alias.PROPOSED.value,
+        table.c.state == State.PENDING.value,
+        table.c.email_confirmed,
+        table.c.email_index.in_(_several().scalar_subquery()),
+    )
+    return int(connection.execute(proposed).scalar_one())
+
+
+def _several() -> Select[*tuple[Any, ...]]:
+    """Return the blind indexes of the addresses that several accounts had confirmed."""
+    confirmed = table.c.email_index.is_not(None) & table.c.email_confirmed
+    return select(table.c.email_index).where(confirmed).group_by(table.c.email_index).having(func.count() > 1)

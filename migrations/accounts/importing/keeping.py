@@ -172,7 +172,8 @@ class Keeper:
                 email_index=row.email_index,
                 lapsed_at=row.lapsed_at,
             )
-            for row in connection.execute(query.with_for_update() if lock else query)
+            # In order: whoever else holds several does it so, too, and neither waits for the other.
+            for row in connection.execute(query.order_by(accounts.c.registry_id).with_for_update() if lock else query)
         }
         return Looked(there=there, owners=owners if pretended is None else pretended.owners((*named, *linked), owners))
 
@@ -196,6 +197,10 @@ class Keeper:
         ]
         if linked:
             connection.execute(insert(identities), linked)
+        addresses = {known.email_index for known in plan.written if known.email_index is not None}
+        if addresses:
+            # With the rows: until the end of the file one of those who share could take what is all of theirs.
+            aliases.propose_shared(connection, addresses)
 
     def _values(self, known: Known, there: There | None, wrapped: Mapping[str, bytes], now: datetime) -> dict[str, Any]:
         row = known.row

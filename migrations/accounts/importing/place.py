@@ -76,7 +76,8 @@ class Place:
         with self._database.begin() as connection:
             take_turn(connection)
             self.move(connection, tally, tally)
-            shared = aliases.propose_shared(connection)
+            aliases.propose_shared(connection)
+            shared = aliases.count_shared(connection)
             connection.execute(update(imports).where(imports.c.id == self._id).values(finished_at=now))
             self._record(connection, "finished", tally.added + tally.changed, now)
         return shared

@@ -11,11 +11,11 @@ MOST_OPEN = 3
 MOST_A_DAY = 5
 """Requests of one person, withdrawn ones too: each may cause mails to somebody else."""
 MOST_RIVALS = 10
-"""Requests for one account at a time."""
+"""Requests for one account at a time that its old address is told of. More of them are taken all the same."""
 MOST_LOOKS = 10
 """Looks for the marker of one request, an hour."""
 
-_HOUR, _DAY = 3600, 86400  # seconds
+_AWAY, _HOUR, _DAY = 600, 3600, 86400  # seconds
 
 
 class TooMany(Exception):
@@ -66,6 +66,14 @@ class Requests:
         """Return when we were last asked to look."""
         said = self._store.get(f"recovery-looked:{request_id}")
         return datetime.fromisoformat(said.decode()) if said is not None else None
+
+    def is_away(self, host: str) -> bool:
+        """Return whether a host of repositories has just not answered."""
+        return self._store.get(f"recovery-away:{host}") is not None
+
+    def is_gone(self, host: str) -> None:
+        """Remember for ten minutes that a host did not answer: who looks for others, too, does not wait for it."""
+        self._store.put(f"recovery-away:{host}", b"1", _AWAY)
 
     def _take_place(self, bucket: str, most: int, seconds: int) -> None:
         # One step each: of two at the same time, one gets the last place.

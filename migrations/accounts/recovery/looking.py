@@ -29,7 +29,7 @@ class Look:
             return
         # No transaction is open meanwhile: others' servers take their time.
         marker = self.recovery.tickets.marker(UUID(case.id))
-        found = seen_in(self.recovery.where(legacy, case), marker, self.fetch)
+        found = seen_in(self.recovery.where(legacy, case), marker, self.fetch, self.recovery.requests)
         with self.database.begin() as connection:
             effects.ledger.held(connection, case.registry_id)
             case = effects.cases.get(connection, case_id)

@@ -5,16 +5,20 @@ of a line is in gitprotocol-common(5)): one GET, no more, and of its answer only
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+from urllib.parse import urlsplit
 
 import requests
 
-from providers.http import Fetched
+from migrations.accounts.recovery.repositories import WELL_KNOWN
+from providers.http import AddressRefused, Fetched, ResponseTooLarge
 
 # Repositories with many thousand branches and pull requests answer that much.
 MAX_BYTES = 8 * 1024 * 1024
 SECONDS = 5.0
-"""How long one repository is waited for, in total."""
+"""How long all repositories of an account are waited for, in total."""
 
 _MEDIA_TYPE = "application/x-git-upload-pack-advertisement"
 _SERVICE = b"# service=git-upload-pack"
@@ -32,21 +36,56 @@ class Malformed(ValueError):
     """It is no advertisement of references. Its text is a code."""
 
 
-def seen_in(repositories: Sequence[str], branch: str, fetch: Fetch) -> str | None:
+class Hosts(Protocol):
+    """Remembers which hosts of repositories have just not answered."""
+
+    def is_away(self, host: str) -> bool:
+        """Return whether this one has not."""
+
+    def is_gone(self, host: str) -> None:
+        """Remember that it has not."""
+
+
+def seen_in(
+    repositories: Sequence[str],
+    branch: str,
+    fetch: Fetch,
+    hosts: Hosts,
+    clock: Callable[[], float] = time.monotonic,
+) -> str | None:
     """Return the first of these repositories that has the branch, or none.
 
-    One that does not answer, or answers something else, has not.
+    One that does not answer, or answers something else, has not. All of them together get :data:`SECONDS`, and a host
+    that has just not answered is not asked: whoever named the repository of a package may have it answer never.
     """
-    return next((each for each in repositories if _has(each, branch, fetch)), None)
+    ends = clock() + SECONDS
+    for each in repositories:
+        host, left = str(urlsplit(each).hostname), ends - clock()
+        if left <= 0:
+            return None
+        if hosts.is_away(host):
+            continue
+        try:
+            if _has(each, branch, fetch, left):
+                return each
+        except (requests.Timeout, requests.ConnectionError):
+            # Of whom others ask, too, somebody's enormous repository must not say that they are away.
+            if host not in WELL_KNOWN:
+                hosts.is_gone(host)
+    return None
 
 
-def _has(repository: str, branch: str, fetch: Fetch) -> bool:
+def _has(repository: str, branch: str, fetch: Fetch, seconds: float) -> bool:
+    patience = min(1.0, seconds / 4)  # for the name server, and again for the connection
     try:
         answer = fetch(
-            f"{repository}/info/refs?service=git-upload-pack", max_bytes=MAX_BYTES, timeout=(2, 3), total=SECONDS
+            f"{repository}/info/refs?service=git-upload-pack",
+            max_bytes=MAX_BYTES,
+            timeout=(patience, seconds - 2 * patience),
+            total=seconds - 2 * patience,
         )
         return answer.status == 200 and answer.media_type == _MEDIA_TYPE and advertises(answer.body, branch)
-    except (requests.RequestException, Malformed):
+    except (ResponseTooLarge, AddressRefused, Malformed):
         return False
 
 

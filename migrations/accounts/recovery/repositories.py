@@ -17,6 +17,8 @@ _HOSTS = {
     "gitlab.com": "gitlab.com",
     "www.gitlab.com": "gitlab.com",
 }
+WELL_KNOWN = frozenset(_HOSTS.values())
+"""Hosts that most repositories are at."""
 _SCP_LIKE = re.compile(r"(?:[A-Za-z0-9_-]+@)?(github\.com|gitlab\.com):([^:]+)")
 _SCHEMES = frozenset({"https", "http", "ssh", "git"})
 _PART = re.compile(r"[A-Za-z0-9._~-]{1,100}")

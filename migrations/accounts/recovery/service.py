@@ -1,19 +1,19 @@
 """Asking for a recovery, looking for its marker, and granting it. What follows is in ``effects``."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert
 
-from broker.accounts.organizations.capabilities import Denial, Denied, FreshOperator, FreshPerson, Person
-from broker.accounts.organizations.operators import operators_among
+from broker.accounts.organizations.capabilities import FreshOperator, FreshPerson, Person
 from broker.events.service import Outbox
 from broker.keys.pseudonyms import BlindIndex
 from broker.storage.database import exclusive
 from migrations.accounts.cases import HELD, Case, CaseKind, CaseState
-from migrations.accounts.effects import Effects, TooLate
+from migrations.accounts.effects import APPROVALS, Effects, TooLate
+from migrations.accounts.impartial import granted_by
 from migrations.accounts.links import Verb
 from migrations.accounts.model import case_approvals
 from migrations.accounts.notices import day
@@ -27,8 +27,6 @@ from migrations.accounts.recovery.wanted import Wanted
 
 LOOK = "recovery_look"
 """What waits in the outbox for somebody to look for a marker."""
-APPROVALS = 2
-"""How many operators it takes."""
 
 OPEN = frozenset({CaseState.ASKED, CaseState.WAITING})
 # Of an account that has moved already there is nothing for an operator to grant.
@@ -38,7 +36,7 @@ _LOOKED_FOR = timedelta(hours=1)
 
 
 class ApprovedAlready(Exception):
-    """By this very operator: another one has to."""
+    """By this very operator, or by another account of theirs: another one has to."""
 
 
 class NotAPersons(Exception):
@@ -164,7 +162,7 @@ class Recovery:
             raise TooLate
         if legacy.is_shared or legacy.is_undecided:
             raise NotAPersons
-        if operator.account_id in self.approved_by(connection, case):
+        if self._has_approved(connection, case, operator.account_id):
             raise ApprovedAlready
         connection.execute(
             insert(case_approvals).values(case_id=case.id, operator_id=operator.account_id, approved_at=operator.now)
@@ -183,13 +181,30 @@ class Recovery:
 
     def approved_by(self, connection: Connection, case: Case) -> frozenset[str]:
         """Return the operators who have approved it, and are operators still."""
-        given = select(case_approvals.c.operator_id).where(case_approvals.c.case_id == case.id)
-        return operators_among(connection, connection.execute(given).scalars().all())
+        return granted_by(connection, case.id)
+
+    def _has_approved(self, connection: Connection, case: Case, account_id: str) -> bool:
+        """Return whether an operator has approved it, by this account or by another one that has their address."""
+        approved_by = self.approved_by(connection, case)
+        own, theirs = (self._addresses(connection, each) for each in ({account_id}, approved_by))
+        return account_id in approved_by or not own.isdisjoint(theirs)
+
+    def _addresses(self, connection: Connection, account_ids: Collection[str]) -> frozenset[str]:
+        people = self.effects.accounts.persons(connection, account_ids).values()
+        return frozenset(each.email.casefold() for each in people if each.email is not None and each.email_verified)
 
     def is_partial(self, connection: Connection, case: Case, account_id: str) -> bool:
-        """Return whether somebody wants the account, or has wanted it, by this case or another."""
+        """Return whether somebody wants the account, or has wanted it, by this case or another.
+
+        Or has an address of somebody who does, or the account's own.
+        """
         cases = self.effects.cases.of_registry_account(connection, case.registry_id)
-        return account_id in {each.account_id for each in cases}
+        wanting = {each.account_id for each in cases}
+        legacy = self.effects.ledger.get(connection, case.registry_id)
+        theirs = self._addresses(connection, wanting)
+        if legacy is not None and legacy.email is not None:
+            theirs |= {legacy.email.casefold()}
+        return account_id in wanting or not self._addresses(connection, {account_id}).isdisjoint(theirs)
 
     def where(self, legacy: LegacyAccount, case: Case) -> tuple[str, ...]:
         """Return the repositories that the marker is looked for in."""
@@ -203,8 +218,6 @@ class Recovery:
         legacy = self.effects.ledger.held(connection, case.registry_id)
         case = self.effects.cases.get(connection, case_id)
         self.effects.require_impartial(connection, operator, case)
-        if self.is_partial(connection, case, operator.account_id):
-            raise Denied(Denial.OWN_REQUEST)
         return case, legacy
 
     def _case(self, connection: Connection, request_id: UUID) -> Case | None:
@@ -238,7 +251,7 @@ class Recovery:
         if own:
             # By another name: that both are one account's is not for everybody to learn.
             return UUID(own[0].id) if own[0].details.get("called") == called else None
-        if len(asked) >= MOST_RIVALS or self._asks_elsewhere(connection, person) >= MOST_OPEN:
+        if self._asks_elsewhere(connection, person) >= MOST_OPEN:
             return None
         case = self.effects.cases.open(
             connection,
@@ -256,7 +269,8 @@ class Recovery:
             },
         )
         self._record(connection, "asked", _named(case), person.account_id, person.now)
-        self._tell_asked(connection, legacy, case, cases, person.now)
+        # Whoever asks first keeps nobody else from asking; only nobody is flooded with mails about it.
+        self._tell_asked(connection, legacy, case, cases if len(asked) < MOST_RIVALS else None, person.now)
         return UUID(case.id)
 
     def _asks_elsewhere(self, connection: Connection, person: Person) -> int:
@@ -264,9 +278,13 @@ class Recovery:
         return sum(each.kind is CaseKind.RECOVERY and each.state in OPEN for each in cases)
 
     def _tell_asked(
-        self, connection: Connection, legacy: LegacyAccount, case: Case, others: list[Case], now: datetime
+        self, connection: Connection, legacy: LegacyAccount, case: Case, others: list[Case] | None, now: datetime
     ) -> None:
+        """Tell the operators; and whose account it is or may be, unless ``others``, the account's cases, are none."""
         notices = self.effects.notices
+        notices.operators(connection, case, now)
+        if others is None:
+            return
         # It outlives the case, which ends all its links.
         link = notices.link(connection, case, Verb.STOP, now + ASKING + 2 * RECOVERY)
         text = words.ASKED.format(registry=notices.registry, link=link)
@@ -276,7 +294,6 @@ class Recovery:
         text = words.ASKED_ALSO.format(registry=notices.registry)
         told = {*holders, legacy.account_id} - {case.account_id, None}
         notices.people(connection, sorted(filter(None, told)), "Somebody asks for an account of yours", text, now)
-        notices.operators(connection, case, now)
 
     def _tell_granted(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> None:
         notices, due = self.effects.notices, day(now + RECOVERY)

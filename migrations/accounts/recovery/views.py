@@ -176,7 +176,7 @@ def _start(pages: RecoveryPages, typed: Mapping[str, str] | None, problem: BadFo
 def _facts(found: Request) -> list[tuple[str, object]]:
     facts: list[tuple[str, object]] = [("Asked for", found.asked_at)]
     if found.state is CaseState.ASKED:
-        facts.append(("Decided by", found.due_at))
+        facts.append(("To be decided by", found.due_at))
     if found.state is CaseState.WAITING:
         facts.append(("Takes effect", found.due_at))
     return facts

@@ -49,11 +49,12 @@ It takes effect on {due}. Until then it can be stopped from the account's old ad
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How a request stands. ``open``: it can still come to something, and can be withdrawn."""
+    """How a request stands. ``open``: it can still come to something, and be withdrawn. ``weighed``: by operators."""
 
     title: str
     sentence: str
     open: bool = False
+    weighed: bool = False
 
 
 STATUS = {
@@ -61,10 +62,12 @@ STATUS = {
         title="We have taken your request",
         sentence="If there is such an account, its old address and the operators were told. Two operators decide.",
         open=True,
+        weighed=True,
     ),
     CaseState.WAITING: Status(
         title="Two operators have granted it",
-        sentence="It takes effect after seven days, unless it is stopped from the account's old address.",
+        sentence="There is nothing to do. It takes effect after seven days, unless it is stopped from the account's "
+        "old address. You are told by mail.",
         open=True,
     ),
     CaseState.EFFECTIVE: Status(
@@ -73,6 +76,10 @@ STATUS = {
     ),
     CaseState.SETTLED: Status(title="The account is yours", sentence="This is final."),
     CaseState.UPHELD: Status(title="The account is yours", sentence="An operator decided so. This is final."),
+    CaseState.STOPPED: Status(
+        title="It was stopped",
+        sentence="Somebody at the old address objected, or an operator did. An operator decides whose it is.",
+    ),
     CaseState.UNDONE: Status(
         title="It was undone", sentence="Somebody at the old address objected. An operator decides whose it is."
     ),

@@ -100,6 +100,7 @@ def legacy() -> None:
         sa.Column("keys", sa.Integer, nullable=False),
         *(moment("imported_at"), moment("effective_at", nullable=True), moment("closed_at", nullable=True)),
         *(moment("forget_at"), text("source_mac")),
+        moment("parted_at", nullable=True),
         *(moment("lapsed_at", nullable=True), moment("unsubscribed_at", nullable=True)),
         moment("excepted_until", nullable=True),
         key=("registry_id",),

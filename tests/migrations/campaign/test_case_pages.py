@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from broker.accounts.organizations.service import Organizations
-from broker.accounts.service import AccountClosed
+from migrations.accounts.campaign import listing
 from migrations.accounts.cases import CaseKind, CaseState
 from migrations.accounts.records import State
 from tests.migrations.campaign.office import HERE, Office, location, text_of
@@ -67,34 +66,54 @@ def test_a_conversion_shows_its_organisation_and_whoever_accepted(office: Office
     assert "ada@old.example" not in said
     with office.world.parts.database.begin() as connection:
         office.effects.stop(connection, case, office.world.clock())
-    answer = office.post(f"{HERE}/cases/{case.id}/uphold")
-    assert answer.status_code == 409, "one admin alone can never be"
-    assert office.legacy(account).state is State.FROZEN
+    assert location(office.post(f"{HERE}/cases/{case.id}/uphold"))
+    assert office.legacy(account).state is State.WAITING, "it goes on, and no word of an operator makes it faster"
 
 
-def test_a_conversion_whose_admin_leaves_just_then_is_not_upheld(
-    office: Office, account: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    office.put(account, alias="confirmed")
-    first, second = office.someone(), signed_in(office.world, "msa-mfa", "msa")
-    case = office.begin(account, first, CaseKind.CONVERSION)
+def test_who_comes_too_late_is_led_back_to_the_campaign(office: Office, account: str) -> None:
+    page = f"{HERE}/cases/{office.undone(account, office.someone()).id}"
+    assert location(office.post(f"{page}/give-back"))
+    late = office.post(f"{page}/uphold")
+    assert late.status_code == 409
+    assert HERE in office.operator.visitor.page(late).links
+
+
+def test_lists_of_cases_have_pages(office: Office, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST", 2)
+    people = [office.someone(), signed_in(office.world, "msa-mfa", "msa"), office.operator]
+    asked = {_asked(office, account, each) for each in people}
+    found, page, pages = [], f"{HERE}/cases", 0
+    while page:
+        links = office.operator.visitor.page(office.get(page)).links
+        found += [each for each in links if each.rpartition("/")[2] in asked]
+        page = next((each for each in links if "list=asked" in each), "")
+        pages += 1
+    assert (len(found), {each.rpartition("/")[2] for each in found}) == (3, asked)
+    assert pages >= 2
+    assert "Disputed" not in text_of(office.get(f"{HERE}/cases?list=asked&after={found[0].rpartition('/')[2]}"))
+    assert "Disputed" in text_of(office.get(f"{HERE}/cases?list=nothing&after=nobody"))
+
+
+def _asked(office: Office, account: str, someone: SignedIn) -> str:
     now = office.world.clock()
     with office.world.parts.database.begin() as connection:
-        for number, each in enumerate((first, second)):
-            way = office.world.parts.people.authority.person(connection, each.session, now).proven
-            ((named, _),) = office.effects.admins.name(connection, case, [f"{number}@old.example"])
-            assert office.effects.admins.accept(connection, named, way, now)
-        office.effects.stop(connection, case, now)
+        way = office.world.parts.people.authority.person(connection, someone.session, now).proven
+        details = {"missing": "mailbox", "evidence": "my word", "package": None, "called": ""}
+        state, due_at = CaseState.ASKED, now + DAY
+        cases = office.effects.cases
+        case = cases.open(connection, CaseKind.RECOVERY, account, way, state, now, due_at=due_at, details=details)
+    return case.id
 
-    def leaves(*_: object) -> str:
-        raise AccountClosed("gone")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Organizations, "create_shared", leaves)
-        assert office.post(f"{HERE}/cases/{case.id}/uphold").status_code == 409
-    assert office.legacy(account).state is State.FROZEN
-    assert location(office.post(f"{HERE}/cases/{case.id}/uphold"))
-    assert office.legacy(account).state is State.CONVERTED
+def test_t4_an_operator_who_asks_for_the_account_reads_nothing_of_what_others_wrote(
+    office: Office, account: str
+) -> None:
+    case_id = _asked(office, account, office.someone())
+    assert "my word" in text_of(office.get(f"{HERE}/cases/{case_id}"))
+    _asked(office, account, office.operator)
+    said = text_of(office.get(f"{HERE}/cases/{case_id}"))
+    assert "You have a part in it: what was written is for other operators to read." in said
+    assert not any(each in said for each in ("my word", "vestibule-", "Marker"))
 
 
 def test_a_recovery_shows_what_speaks_for_it(office: Office, account: str) -> None:

@@ -103,6 +103,29 @@ def test_a_person_decides_and_can_change_their_mind_until_somebody_has_the_accou
         aliases.decide(connection, SHELL, "nobody", shared=True)
 
 
+def test_what_is_closed_is_decided_on_still_as_it_can_be_recovered(room: CampaignRoom) -> None:
+    room.legacy(alias="proposed", state="closed", closed_at=NOW)
+    aliases, otto = room.campaign.aliases, room.operator()
+    with room.database.read() as connection:
+        assert [each.legacy.registry_id for each in aliases.proposed(connection)] == ["42"]
+    for shared, alias in ((True, Alias.CONFIRMED), (False, Alias.REJECTED)):
+        with room.database.begin() as connection:
+            aliases.decide(connection, otto, "42", shared=shared)
+        assert (room.get().alias, room.get().state) == (alias, State.CLOSED)
+
+
+def test_t4_those_behind_an_account_that_was_shared_are_told_when_it_is_one_persons(room: CampaignRoom) -> None:
+    room.legacy(alias="proposed")
+    otto, aliases = room.operator(), room.campaign.aliases
+    for shared, mails in ((False, 0), (True, 0), (False, 1), (False, 1)):
+        with room.database.begin() as connection:
+            aliases.decide(connection, otto, "42", shared=shared)
+        assert len(room.mails_to("old@old.example")) == mails
+    (told,) = room.mails_to("old@old.example")
+    for part in ("One person alone can claim it", "write to the operators at once", '"user42"', "Example Registry"):
+        assert part in " ".join(told.split())
+
+
 def test_a_claim_that_waits_comes_to_nothing_once_the_account_turns_out_to_be_shared(room: CampaignRoom) -> None:
     room.legacy()
     ada, aliases = room.sign_in("ada"), room.campaign.aliases

@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from broker.accounts.limits import MailLimit
 from broker.accounts.organizations.capabilities import FreshPerson
 from broker.storage.database import Database
 from broker.storage.memory import MemoryStore
 from broker.storage.store import ShortLived
 from claims.decision import Purpose
+from migrations.accounts.buckets import Buckets
 from migrations.accounts.cases import Case
 from migrations.accounts.claiming.mailbox import Mailboxes
 from migrations.accounts.claiming.service import Claiming
@@ -50,15 +50,14 @@ class ClaimRoom(OldRoom):
         self.now = NOW
         self.store = store or MemoryStore()
         self.wrapper = Wrapper(key=token_bytes(32), memory_kib=1024)
+        self.buckets = Buckets(self.store, clock=lambda: self.now.timestamp())
         self.attempts = Attempts(self.store, self.cipher)
         self.mailboxes = Mailboxes(
             attempts=self.attempts,
             ledger=self.ledger,
             index=self.index,
-            limit=MailLimit(self.store, self.index),
+            buckets=self.buckets,
             outbox=self.outbox,
-            store=self.store,
-            sealer=self.cipher,
             issuer=ISSUER,
             registry="Example Registry",
         )
@@ -66,7 +65,7 @@ class ClaimRoom(OldRoom):
             attempts=self.attempts,
             mailboxes=self.mailboxes,
             effects=self.effects,
-            verifier=Verifier(self.store, self.wrapper, clock=lambda: self.now.timestamp()),
+            verifier=Verifier(self.buckets, self.wrapper),
             breaches=Breached(),
             index=self.index,
             database=database,
@@ -84,8 +83,8 @@ class ClaimRoom(OldRoom):
     def attempt(self, typed: str = "user42", browser: str | None = None) -> Attempt:
         return self.claiming.begin(browser or self.browser, typed, self.now)
 
-    def password(self, attempt: Attempt, password: str = PASSWORD) -> None:
-        self.claiming.try_password(attempt, password, self.now)
+    def password(self, attempt: Attempt, password: str = PASSWORD, *, person: str | None = None) -> None:
+        self.claiming.try_password(attempt, password, self.now, person=person)
 
     def mail(self, attempt: Attempt) -> str:
         """Have the link sent, and return its token as the mail to the old address has it."""
@@ -94,9 +93,9 @@ class ClaimRoom(OldRoom):
         (token,) = self.tokens() - before
         return token
 
-    def send(self, attempt: Attempt) -> None:
+    def send(self, attempt: Attempt, *, person: str | None = None) -> None:
         with self.database.begin() as connection:
-            self.mailboxes.send(connection, attempt, self.now)
+            self.mailboxes.send(connection, attempt, self.now, person=person)
 
     def tokens(self, address: str = OLD) -> set[str]:
         """Return the tokens of all links to be sent there."""

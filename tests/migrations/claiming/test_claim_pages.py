@@ -16,7 +16,7 @@ from broker.accounts.carried import carried_by
 from broker.accounts.service import AccountClosed
 from broker.events.model import security_events
 from migrations.accounts import links
-from migrations.accounts.model import cases
+from migrations.accounts.model import cases, legacy_accounts
 from migrations.accounts.periods import HOLD
 from migrations.accounts.visit import sign_in
 from providers.standins import Standins
@@ -78,7 +78,7 @@ def test_the_whole_way_from_the_start_page_to_the_page_that_says_what_is_next(to
     claimant.prove_mailbox(old.email)
     page = claimant.page()
     assert "What happens then" in page.text
-    assert "<dd>1, which stay with it</dd>" in page.text
+    assert "<dd>1, which stays with it</dd>" in page.text
     assert "<dd>2, which stay as they are</dd>" in page.text
     assert "Claim the account" not in page.text, "nobody is signed in yet"
     back = claimant.sign_in()
@@ -216,6 +216,30 @@ def test_a_shared_account_leads_to_its_conversion_with_the_same_attempt(town: Wo
     assert (refused.status_code, "not_alone" in refused.text) == (409, True)
 
 
+@pytest.mark.parametrize("kind", ["alias", "person"])
+def test_whoever_proves_the_mailbox_of_a_shared_account_first_is_led_on_to_its_password(town: World, kind: str) -> None:
+    name = f"first-{kind}"
+    old = legacy(town, name, name=name, kind=kind)
+    assert old.email is not None
+    if kind == "person":  # which rules propose as shared, and nobody has decided on
+        with town.parts.database.begin() as connection:
+            connection.execute(
+                legacy_accounts.update().where(legacy_accounts.c.registry_id == name).values(alias="proposed")
+            )
+    claimant = Claimant.of(town).begin(name)
+    claimant.prove_mailbox(old.email)
+    onward = claimant.path.replace("/claim/", "/convert/")
+    page = claimant.page()
+    assert ('name="password"' in page.text, onward in page.links) == (True, False)
+    claimant.give_password("wrong")
+    page = claimant.page()
+    assert ("This was not the password." in page.text, 'name="password"' in page.text) == (True, True)
+    assert claimant.give_password().headers["Location"].endswith("?done=password")
+    page = claimant.visitor.page(claimant.visitor.get(f"{claimant.path}?done=password"))
+    assert ('name="password"' in page.text, onward in page.links) == (False, True)
+    assert "once the mailbox is proven" not in page.text, "it is proven"
+
+
 def test_t12_too_many_guesses_are_refused_with_the_time_to_wait(town: World) -> None:
     legacy(town, "guessed")
     claimant = Claimant.of(town).begin("userguessed")
@@ -223,6 +247,52 @@ def test_t12_too_many_guesses_are_refused_with_the_time_to_wait(town: World) -> 
         assert claimant.give_password("wrong").status_code == 303
     refused = claimant.give_password()
     assert (refused.status_code, "Wait 5 minutes" in refused.text) == (429, True)
+    assert "Sign in first, with a second factor" in refused.text
+    assert sign_in(claimant.path) in claimant.visitor.page(refused).links
+
+
+def test_t12_whoever_signs_in_first_is_not_kept_waiting_by_the_guesses_of_strangers(town: World) -> None:
+    old = legacy(town, "crowded")
+    assert old.email is not None
+    for _ in range(2):
+        stranger = Claimant.of(town).begin(old.name)
+        for _ in range(5):
+            assert stranger.give_password("wrong").status_code == 303
+    claimant = Claimant.of(town).begin(old.name)
+    assert claimant.give_password().status_code == 429
+    claimant.sign_in("oidc-phr", "generic")
+    assert claimant.give_password().status_code == 303
+    claimant.prove_mailbox(old.email)
+    assert "Claim the account" in claimant.page().text
+    # Of their own guesses they have as many as anybody else.
+    again = Claimant(world=town, visitor=claimant.visitor).begin(old.name)
+    for _ in range(4):
+        assert again.give_password("wrong").status_code == 303
+    refused = again.give_password("wrong")
+    assert (refused.status_code, "Sign in first" in refused.text) == (429, False)
+    # Nor does a sign-in help whoever has proven the mailbox.
+    reader = Claimant.of(town).begin(old.name)
+    reader.prove_mailbox(old.email)
+    for _ in range(5):
+        assert reader.give_password("wrong").status_code == 303
+    refused = reader.give_password()
+    assert (refused.status_code, "Sign in first" in refused.text) == (429, False)
+
+
+def test_a_password_that_was_not_looked_at_is_asked_for_once_more_when_the_mailbox_is_proven(town: World) -> None:
+    old = legacy(town, "unseen")
+    assert old.email is not None
+    for _ in range(2):
+        stranger = Claimant.of(town).begin(old.name)
+        for _ in range(5):
+            stranger.give_password("wrong")
+    claimant = Claimant.of(town).begin(old.email)
+    assert claimant.give_password().headers["Location"].endswith("?done=password")
+    claimant.prove_mailbox(old.email)
+    page = claimant.page()
+    assert ("yours was not looked at" in page.text, 'name="password"' in page.text) == (True, True)
+    claimant.give_password()
+    assert "not looked at" not in claimant.page().text
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "x" * 321])
@@ -233,11 +303,12 @@ def test_what_names_no_account_is_asked_for_again(town: World, typed: str) -> No
 
 def test_the_start_page_tells_the_dates_of_each_phase(back_in_time: World) -> None:
     visitor = back_in_time.visitor()
-    assert "From " in visitor.get("/claim").text
+    assert "Please claim your old account of Example Registry now" in visitor.get("/claim").text
     back_in_time.clock.move(timedelta(days=61))
-    assert "Old passwords no longer do" in visitor.get("/claim").text
+    assert "has to be claimed" in visitor.get("/claim").text
     back_in_time.clock.move(timedelta(days=60))
-    assert "The old accounts were closed on" in visitor.get("/claim").text
+    closed = visitor.get("/claim").text
+    assert ("The old passwords of Example Registry ended on" in closed, "/recover" in closed) == (True, True)
 
 
 def test_a_claim_that_waits_is_shown_and_taken_back_by_who_made_it_with_a_fresh_sign_in(back_in_time: World) -> None:
@@ -280,7 +351,7 @@ def test_the_old_address_stops_what_waits_in_any_browser_after_a_button_and_once
     assert (done.status_code, "it is frozen" in done.text) == (200, True)
     for gone in (stop, "/migration/stop/unknown"):
         assert (reader.visitor.get(gone).status_code, reader.send(gone).status_code) == (404, 404)
-    assert "It was stopped from the old address" in claimant.visitor.get(case).text
+    assert "It was stopped before it took effect" in claimant.visitor.get(case).text
     town.parts.people.old_world.due.run(town.clock() + HOLD)  # type: ignore[union-attr]  # there is one
     assert "stops" not in carried(town, whose(claimant))
 

@@ -9,27 +9,30 @@ import pytest
 from sqlalchemy import func, select, update
 
 from broker.accounts import carried
-from broker.accounts.limits import MOST_AN_HOUR
 from broker.accounts.model import registry_accounts
 from broker.accounts.service import AccountClosed
 from broker.events.delivery import Deliveries
 from broker.events.model import outbox, security_events
 from broker.storage.database import Database
 from migrations.accounts import links
+from migrations.accounts.buckets import TooMany
 from migrations.accounts.cases import Case, CaseKind, CaseState
+from migrations.accounts.claiming.mailbox import MOST_AN_HOUR, MOST_OF_A_PERSON
 from migrations.accounts.claiming.service import AttemptOver, NotAlone, NotProven, Obstacle, Progress
 from migrations.accounts.effects import TooLate
 from migrations.accounts.hashes.breached import Unavailable
-from migrations.accounts.hashes.verifying import PER_ACCOUNT, TooMany
+from migrations.accounts.hashes.verifying import PER_ACCOUNT, PER_PERSON
 from migrations.accounts.links import Verb
 from migrations.accounts.model import cases, legacy_accounts
-from migrations.accounts.periods import HOLD, UNDO
-from migrations.accounts.proofs import Attempt, PasswordNote, Proof
+from migrations.accounts.periods import HOLD, OBJECTION, UNDO
+from migrations.accounts.proofs import Attempt, Given, PasswordNote, Proof
 from migrations.accounts.records import State
 from tests.accounts.organizations.rooms import NOW, SignIn
 from tests.migrations.claiming.rooms import BREACHED, OLD, WIDELY_USED, ClaimRoom
 from tests.migrations.legacy import PASSWORD
 from tests.storage.parallel import in_parallel
+
+DAY = timedelta(days=1)
 
 
 def progress(room: ClaimRoom, attempt: Attempt) -> Progress:
@@ -188,7 +191,7 @@ def test_an_attempt_on_no_account_looks_the_same_and_writes_as_much(room: ClaimR
     room.legacy("4", name="no-address", email=None, hash_sealed=None)
 
     def outside(typed: str) -> tuple[object, int]:
-        attempt = room.attempt(typed)
+        attempt = room.attempt(typed, f"a-browser-for-{typed:.20}-and-nobody-else")
         with room.database.read() as connection:
             before = connection.execute(select(func.count()).select_from(outbox)).scalar_one()
         room.send(attempt)
@@ -279,8 +282,7 @@ def test_t5_a_password_of_an_account_that_is_claimed_or_closed_proves_nothing(ro
     room.password_account(state=state.value)
     attempt = room.attempt()
     room.password(attempt)
-    assert room.attempts.proven(attempt) == frozenset()
-    assert room.attempts.noted(attempt) is PasswordNote.WRONG
+    assert room.attempts.given(attempt) == Given(note=PasswordNote.WRONG, hash_digest=None, address=None)
 
 
 def test_a_right_password_that_thieves_know_proves_nothing(room: ClaimRoom) -> None:
@@ -306,9 +308,9 @@ def test_a_list_of_stolen_passwords_that_is_away_lets_none_through_right_or_wron
     attempt = room.attempt()
     with pytest.raises(Unavailable):
         replace(room.claiming, breaches=_Down()).try_password(attempt, password, NOW)
-    assert (room.attempts.proven(attempt), room.attempts.noted(attempt)) == (frozenset(), None)
+    assert room.attempts.given(attempt) == Given(note=None, hash_digest=None, address=None)
     replace(room.claiming, breaches=None).try_password(attempt, PASSWORD, NOW)
-    assert room.attempts.proven(attempt) == {Proof.PASSWORD}
+    assert room.mailboxes.proven(attempt, room.get()) == {Proof.PASSWORD}
 
 
 @pytest.mark.parametrize("typed", ["user42", "nobody"])
@@ -318,10 +320,14 @@ def test_t12_guesses_are_limited_for_each_account_whether_or_not_it_is_there(roo
         room.password(room.attempt(typed, f"browser-number-{number:02}" * 2), "wrong")
     with pytest.raises(TooMany):
         room.password(room.attempt(typed, "a-browser-that-never-was-here-0003"), "wrong")
-    # By its address it is the same account.
+    # By its address it is the same account, which is told to nobody who does not read the mail there.
     if typed == "user42":
-        with pytest.raises(TooMany):
-            room.password(room.attempt(OLD, "a-browser-that-never-was-here-0004"), "wrong")
+        by_address = room.attempt(OLD, "a-browser-that-never-was-here-0004")
+        room.password(by_address)
+        assert progress(room, by_address) == Progress(mailbox=False, tried=True)
+        assert room.follow(room.mail(by_address), "a-browser-that-never-was-here-0004") is not None
+        told = progress(room, by_address)
+        assert (told.note, told.password) == (PasswordNote.UNSEEN, False), "right as it was"
         mine = room.attempt()
         assert room.follow(room.mail(mine)) is not None
         room.password(mine)
@@ -340,6 +346,57 @@ def test_t12_no_more_than_five_links_an_hour_go_to_an_address_and_a_stranger_can
     for _ in range(MOST_AN_HOUR + 3):
         room.send(owner)
     assert len(room.tokens()) == 2 * MOST_AN_HOUR
+
+
+def test_t12_a_stranger_with_one_account_of_ours_has_few_guesses_and_mails_and_each_has_their_own(
+    room: ClaimRoom,
+) -> None:
+    room.password_account()
+    room.password_account("43", email="other@old.example")
+    for number in range(PER_PERSON[0].guesses):
+        room.password(room.attempt(browser=f"browser-number-{number:02}" * 2), "wrong", person="mallory")
+    with pytest.raises(TooMany):
+        room.password(room.attempt(browser=room.other_browser), person="mallory")
+    by_address = room.attempt(OLD, room.other_browser)
+    room.password(by_address, person="mallory")
+    assert room.mailboxes.proven(by_address, room.get()) == frozenset(), "it is the same account"
+    for number in range(MOST_OF_A_PERSON + 3):
+        room.send(room.attempt(browser=f"browser-number-{number:02}" * 2), person="mallory")
+    assert len(room.tokens()) == MOST_OF_A_PERSON
+    # Somebody else's, and another account's, are other counts.
+    for typed, person in (("user42", "ada"), ("user43", "mallory")):
+        attempt = room.attempt(typed)
+        room.password(attempt, person=person)
+        assert room.mailboxes.proven(attempt, room.get(attempt.registry_id)) == {Proof.PASSWORD}
+        before = len(room.mails())
+        room.send(attempt, person=person)
+        assert len(room.mails()) == before + 1
+
+
+def test_t12_a_browser_that_had_its_mails_of_the_hour_causes_nothing_more(room: ClaimRoom) -> None:
+    room.password_account()
+    for typed in ("user42", "nobody"):
+        attempt = room.attempt(typed, f"a-browser-for-{typed}-and-nobody-else")
+        before = len(room.mails())
+        for _ in range(MOST_AN_HOUR + 3):
+            room.send(attempt)
+        assert len(room.mails()) == before + MOST_AN_HOUR
+
+
+def test_what_was_right_stays_so_when_something_else_is_typed_after_it(room: ClaimRoom) -> None:
+    room.password_account()
+    attempt = room.proven()
+    room.password(attempt, "wrong")
+    assert progress(room, attempt).password
+    assert room.finish(attempt, room.somebody()).state is CaseState.EFFECTIVE
+
+
+def test_t1_nobody_is_told_that_a_password_was_right_which_is_the_accounts_no_more(room: ClaimRoom) -> None:
+    room.password_account()
+    attempt = room.proven()
+    set_columns(room, hash_sealed=b"another")
+    told = progress(room, attempt)
+    assert (told.tried, told.password, told.note, told.complete) == (True, False, None, False)
 
 
 def test_a_name_is_told_from_an_address_and_shared_addresses_name_nobody(room: ClaimRoom) -> None:
@@ -405,3 +462,20 @@ def test_t7_what_somebody_else_holds_or_carries_in_spite_of_its_state_is_not_tak
         room.finish(attempt, bob)
     with room.database.read() as connection:
         assert carried.carried_by(connection, first.account_id) == ["42"]
+
+
+@pytest.mark.parametrize(
+    "downloads, until", [(0, OBJECTION - DAY), (WIDELY_USED, OBJECTION - DAY)], ids=["little_used", "widely_used"]
+)
+def test_t4_what_was_held_to_be_shared_until_lately_waits_for_those_behind_it_to_object(
+    room: ClaimRoom, downloads: int, until: timedelta
+) -> None:
+    room.password_account(downloads=downloads, alias="rejected", parted_at=NOW - DAY)
+    case = room.claim()
+    assert (case.state, case.due_at) == (CaseState.WAITING, NOW + until)
+    assert room.link(Verb.STOP)
+
+
+def test_long_after_it_was_found_to_be_one_persons_it_is_claimed_at_once(room: ClaimRoom) -> None:
+    room.password_account(alias="rejected", parted_at=NOW - OBJECTION)
+    assert room.claim().state is CaseState.EFFECTIVE

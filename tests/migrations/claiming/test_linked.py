@@ -28,7 +28,7 @@ from migrations.accounts.cases import CaseKind, CaseState
 from migrations.accounts.claiming.linked import Linked
 from migrations.accounts.links import Verb
 from migrations.accounts.model import cases, legacy_accounts, legacy_identities
-from migrations.accounts.periods import UNDO
+from migrations.accounts.periods import HOLD, UNDO
 from migrations.accounts.records import State
 from providers.provider import Identified, Subject
 from providers.standins import Standins
@@ -68,7 +68,7 @@ def sign_in(room: ClaimRoom, *given: Evidence, subject: Subject = TARA, **change
         now=NOW,
         **changes,
     )
-    linked = Linked(effects=room.effects, pseudonyms=NEW, policy=POLICY)
+    linked = Linked(effects=room.effects, pseudonyms=NEW, policy=POLICY, widely_used=WIDELY_USED)
     with room.database.begin() as connection:
         account = room.accounts.resolve(connection, subject, "github", profile, NOW)
         linked.arrived(connection, signed, account)
@@ -76,7 +76,7 @@ def sign_in(room: ClaimRoom, *given: Evidence, subject: Subject = TARA, **change
 
 
 def test_an_account_with_a_linked_identity_is_attached_at_once_and_its_old_address_can_undo_it(room: ClaimRoom) -> None:
-    room.legacy("42", hash_sealed=None, downloads=WIDELY_USED)
+    room.legacy("42", hash_sealed=None, downloads=WIDELY_USED - 1)
     link(room)
     tara = sign_in(room)
     assert room.carried(tara.account_id) == ["42"]
@@ -88,6 +88,20 @@ def test_an_account_with_a_linked_identity_is_attached_at_once_and_its_old_addre
     assert "the way it was linked to" in room.mails_to(OLD)[0]
     sign_in(room)
     assert len(_cases(room)) == 1
+
+
+def test_where_many_rely_on_its_packages_it_waits_and_can_be_stopped_from_its_old_address(room: ClaimRoom) -> None:
+    room.legacy("42", hash_sealed=None, downloads=WIDELY_USED)
+    link(room)
+    tara = sign_in(room)
+    (case,) = _cases(room)
+    assert (case.state, case.due_at, room.carried(tara.account_id)) == (CaseState.WAITING, NOW + HOLD, [])
+    assert "the way it was linked to" in room.mails_to(OLD)[0]
+    assert room.link(Verb.STOP)
+    sign_in(room)
+    assert len(_cases(room)) == 1, "nobody stops their own"
+    room.due.run(NOW + HOLD)
+    assert room.carried(tara.account_id) == ["42"]
 
 
 def _cases(room: ClaimRoom) -> list[Any]:
@@ -182,6 +196,79 @@ def test_t7_whoever_is_slower_signs_in_all_the_same_and_gets_nothing(
     assert room.carried(tara.account_id) == []
     assert (_cases(room), room.events(), room.get().state) == ([], [], State.PENDING), "the savepoint took it back"
     assert caplog.messages == [f"registry account 42 is not attached to account {tara.account_id}"]
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
+def test_t1_a_recovery_by_somebody_else_is_stopped_by_who_the_account_was_linked_to_and_attached_to_them_if_it_is_open(
+    room: ClaimRoom, closed: bool
+) -> None:
+    values: dict[str, Any] = {"state": "closed", "closed_at": NOW, "hash_sealed": None} if closed else {}
+    room.legacy("42", **values)
+    link(room)
+    recovery = room.asked(room.sign_in("mallory"))
+    with room.database.begin() as connection:
+        room.effects.wait(connection, recovery, NOW, due_at=NOW + HOLD)
+    tara = sign_in(room)
+    assert (room.case(recovery).state, room.case(recovery).decided_by) == (CaseState.REFUSED, tara.account_id)
+    assert room.get().state is (State.CLOSED if closed else State.CLAIMED)
+    assert room.carried(tara.account_id) == ([] if closed else ["42"])
+    assert "was stopped" in room.mails_to("mallory@example.org")[0]
+
+
+def test_t1_a_recovery_that_nobody_has_granted_does_not_keep_the_account_from_whom_it_was_linked_to(
+    room: ClaimRoom,
+) -> None:
+    room.legacy("42")
+    link(room)
+    recovery = room.asked(room.sign_in("mallory"))
+    assert room.carried(sign_in(room).account_id) == ["42"]
+    assert room.case(recovery).state is CaseState.LAPSED
+
+
+@pytest.mark.parametrize("kind", [CaseKind.CLAIM, CaseKind.CONVERSION])
+def test_t1_a_claim_or_a_conversion_by_somebody_else_is_stopped_and_an_operator_decides(
+    room: ClaimRoom, kind: CaseKind
+) -> None:
+    room.legacy("42")
+    link(room)
+    room.operator("otto")
+    case = room.begin(room.sign_in("mallory"), kind=kind, due_at=NOW + HOLD, details={"organization": "Mallory's"})
+    tara = sign_in(room)
+    assert (room.case(case).state, room.get().state) == (CaseState.STOPPED, State.FROZEN)
+    ((_, who, _),) = room.audited(f"migration.{kind.value}_stopped")
+    assert who == tara.account_id
+    assert room.mails_to("otto@example.org")
+    sign_in(room)
+    assert (room.carried(tara.account_id), len(_cases(room))) == ([], 1)
+    # What an operator has let go on is stopped no more.
+    stopped, olga = room.case(case), room.operator("olga")
+    with room.database.begin() as connection:
+        room.effects.uphold(connection, stopped, olga)
+    sign_in(room)
+    assert room.case(case).state is CaseState.WAITING
+
+
+def test_nobody_stops_by_signing_in_what_they_have_a_part_in(room: ClaimRoom) -> None:
+    tara, mallory = sign_in(room), room.sign_in("mallory")
+    as_tara = replace(mallory, account_id=tara.account_id, identity_id=tara.identity_id)
+    for registry_id in ("42", "43"):
+        room.legacy(registry_id)
+        link(room, registry_id, NEW if registry_id == "42" else BEFORE)
+    own = room.begin(as_tara, due_at=NOW + HOLD)
+    accepted = room.converting(mallory, [as_tara], "43")
+    sign_in(room)
+    assert [room.case(each).state for each in (own, accepted)] == [CaseState.WAITING] * 2
+    assert room.carried(tara.account_id) == []
+
+
+def test_t1_a_shared_account_is_not_kept_from_becoming_an_organisation_by_one_of_those_behind_it(
+    room: ClaimRoom,
+) -> None:
+    room.legacy("42", kind="alias", alias="confirmed")
+    link(room)
+    case = room.converting(room.sign_in("mallory"), [])
+    sign_in(room)
+    assert room.case(case).state is CaseState.WAITING
 
 
 def test_t5_a_way_that_is_shut_meanwhile_attaches_nothing(room: ClaimRoom) -> None:

@@ -14,16 +14,14 @@ import requests
 from sqlalchemy import insert, update
 
 from broker.composition.old_world import OldWorld
-from broker.keys.cipher import FieldCipher
 from broker.keys.pseudonyms import BlindIndex
 from broker.signin.browser import BINDING_COOKIE
 from broker.signin.sessions import COOKIE
-from broker.storage.sealed import SealedRecords
 from broker.tenants import domains
 from broker.tenants.model import mappings
 from broker.tenants.rules import OF_A_NEW_TENANT, dump
 from migrations.accounts.cases import Case
-from migrations.accounts.proofs import Attempt, Proof
+from migrations.accounts.proofs import Attempt, PasswordNote, Proof
 from migrations.accounts.records import State
 from tests.migrations.legacy import Legacy, legacy, package
 from tests.world import Visitor, World
@@ -51,17 +49,16 @@ class Someone(Visitor):
     def attempt(self, registry_id: str, *proofs: Proof) -> Attempt:
         """Return an attempt of this browser with proofs: all, unless some are told."""
         attempts, now = self.old_world.attempts, self.world.clock()
-        attempt = attempts.begin(self.http.cookies[BINDING_COOKIE], registry_id, now)
-        for proof in proofs or tuple(Proof):
-            attempts.give(attempt, proof, now)
+        cookie, proofs = self.http.cookies[BINDING_COOKIE], proofs or tuple(Proof)
+        attempt = attempts.begin(cookie, registry_id, now)
         with self.world.parts.database.read() as connection:
             legacy = self.old_world.ledger.get(connection, registry_id)
-        if legacy is not None and legacy.mailbox is not None and Proof.MAILBOX in (proofs or tuple(Proof)):
+        if legacy is not None and Proof.PASSWORD in proofs:
+            attempts.note(attempt, PasswordNote.RIGHT, legacy.hash_digest, now)
+        if legacy is not None and legacy.mailbox is not None and Proof.MAILBOX in proofs:
             # As a link that was sent there and followed leaves it, without a mail that would count towards limits.
-            secrets = self.world.parts.settings.secrets
-            cipher = FieldCipher(secrets.encryption_keys(), secrets.encryption_writes)
-            went_to = {"address": BlindIndex(secrets.index_key()).of(legacy.mailbox)}
-            SealedRecords(self.world.parts.store, cipher, "claim-mailbox").put(attempt.id, went_to, 3600)
+            address = BlindIndex(self.world.parts.settings.secrets.index_key()).of(legacy.mailbox)
+            attempts.follow(attempts.link(attempt, address, now), cookie, now)
         return attempt
 
     @property
@@ -145,6 +142,7 @@ class House:
         yield
         with database.begin() as connection:
             connection.execute(update(mappings).where(mappings.c.id == mapping["id"]).values(state="released"))
+            domains.put(connection, mapping["id"], ())
 
     def mail(self, to: str | None, about: str, pattern: str) -> str:
         """Return what of the one mail to an address in which ``about`` occurs matches."""

@@ -59,4 +59,5 @@ def test_a_name_that_another_organisation_has_is_refused() -> None:
 
 def test_mailboxes_are_told_apart_by_what_leads_to_different_ones() -> None:
     assert mailbox_of("A.Da+x@Example.org") == mailbox_of("ada@example.org")
+    assert mailbox_of("ada@GoogleMail.com") == mailbox_of("a.da@gmail.com")
     assert len({mailbox_of(each) for each in ("ada@a.example", "ada@b.example", "adam@a.example")}) == 3

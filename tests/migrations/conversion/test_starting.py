@@ -11,6 +11,7 @@ from broker.tenants import domains
 from migrations.accounts.cases import CaseKind, CaseState
 from migrations.accounts.conversion.form import BadInput
 from migrations.accounts.conversion.service import MissingProofs, TooManyMails, WrongTenant
+from migrations.accounts.conversion.words import called
 from migrations.accounts.effects import TooLate
 from migrations.accounts.model import case_admins, cases, legacy_accounts
 from migrations.accounts.periods import OBJECTION
@@ -47,8 +48,41 @@ def test_everybody_behind_the_address_is_told_who_wants_what_and_how_to_stop_it(
 def test_whoever_starts_it_is_named_by_an_address_only_if_it_is_theirs(room: ConversionRoom, verified: bool) -> None:
     room.shared()
     room.start(room.sign_in("eve", email="boss@contoso.example", verified=verified), *TWO)
-    for email in (SHARED, *TWO):
-        assert ("boss@contoso.example" in room.mails_to(email)[0]) is verified
+    assert ("boss@contoso.example" in room.mails_to(SHARED)[0]) is verified
+    assert not any("boss@contoso.example" in room.mails_to(email)[0] for email in TWO), "strangers are told by the page"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Click https://evil.example/login",
+        "www.evil.example",
+        "evil.example",
+        "evil.example/login",
+        "you@evil.example",
+        "Your\u202eaccount",
+        "Two\nlines",
+        "x" * 81,
+    ],
+)
+def test_t12_no_mail_leads_anybody_anywhere_by_what_people_and_accounts_are_called(
+    room: ConversionRoom, name: str
+) -> None:
+    room.shared(name=name)
+    room.start(room.sign_in(name, email="eve@example.org"), *TWO)
+    for email in TWO:
+        (told,) = room.mails_to(email)
+        assert "somebody whose name is not shown" in told
+        assert '"42"' in told, "the account is told by its id"
+        assert name not in told
+        assert "evil" not in told
+    assert "somebody whose name is not shown" in room.mails_to(SHARED)[0]
+
+
+@pytest.mark.parametrize("name", ["Dr. Eve O'Neill-Çelik", "J.R. Hartley", "夏目漱石"])
+def test_people_are_called_as_they_are(name: str) -> None:
+    assert called(name) == f'"{name}"'
+    assert called(name, "eve@example.org") == f'"{name}"\neve@example.org'
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from broker.storage.store import MemoryStore, RedisStore, ShortLived, StoreUnavailable
+from migrations.accounts.buckets import Buckets, TooMany
 from migrations.accounts.hashes import wrapped as wrapping
 from migrations.accounts.hashes.formats import derive, parse
-from migrations.accounts.hashes.verifying import Busy, TooMany, Verifier
+from migrations.accounts.hashes.verifying import Busy, Guesser, Outcome, Verifier
 from migrations.accounts.hashes.wrapped import Wrapper
 from tests.migrations.hashes import vectors
 from tests.storage.parallel import in_parallel
@@ -22,6 +23,11 @@ WRAPPER = Wrapper(bytes(range(32)), 64)
 VECTOR = vectors.of("nuget_sha1")
 RECORD = WRAPPER.wrap(parse(VECTOR.text, VECTOR.named))
 WRONG = "not the password"
+
+
+def guesser(account: str, browser: str, **rest: Any) -> Guesser:
+    """Return a stranger who names the account always the same way, unless told otherwise."""
+    return Guesser(account=account, browser=browser, **{"typed": account, "person": None, "mailbox": False, **rest})
 
 
 @dataclass
@@ -36,18 +42,21 @@ class Desk:
 
     def guess(self, password: str = WRONG, *, account: str = "1", browser: str | None = None, **rest: Any) -> bool:
         """Return whether it is the password; from a browser of its own unless told."""
-        return self.verifier().verify(
-            rest.pop("record", RECORD),
-            password,
-            account_key=account,
-            browser_key=browser or f"browser {next(self.browsers)}",
-            mailbox_proven=rest.pop("mailbox", False),
-            **rest,
+        return self.outcome(password, account=account, browser=browser, **rest) is Outcome.RIGHT
+
+    def outcome(self, password: str = WRONG, *, account: str = "1", browser: str | None = None, **rest: Any) -> Outcome:
+        by = guesser(
+            account,
+            browser or f"browser {next(self.browsers)}",
+            typed=rest.pop("typed", account),
+            person=rest.pop("person", None),
+            mailbox=rest.pop("mailbox", False),
         )
+        return self.verifier().verify(rest.pop("record", RECORD), password, by, **rest)
 
     def verifier(self, **options: Any) -> Verifier:
         # As another process would have it: nothing is kept in it.
-        return Verifier(self.store, WRAPPER, patience=30, clock=self.seconds, **options)
+        return Verifier(Buckets(self.store, clock=self.seconds), WRAPPER, **{"patience": 30, **options})
 
     def refused(self, **guess: Any) -> int:
         """Return for how many seconds the next guess is refused, which is not looked at."""
@@ -122,11 +131,12 @@ def test_t12_of_50_parallel_guesses_with_the_mailbox_5_are_looked_at(shared: Des
 
 
 def test_strangers_have_10_guesses_in_5_minutes_and_50_a_day(desk: Desk) -> None:
-    for _ in range(5):
+    for number in range(5):
         for _ in range(10):
             assert not desk.guess()
             desk.turn(1)
-        assert desk.refused() == 290
+        # The longest wait of all counts: that of the day, in the end.
+        assert desk.refused() == (290 if number < 4 else 86400 - 4 * 301 - 10)
         desk.turn(290 + 1)
     for _ in range(20):
         # Five times 301 seconds have gone.
@@ -157,16 +167,83 @@ def test_strangers_do_not_lock_out_whoever_has_the_mailbox(desk: Desk) -> None:
     assert desk.guess(VECTOR.password, mailbox=True, browser="shared address")
 
 
-def test_with_the_mailbox_there_are_5_guesses_in_5_minutes_and_20_an_hour(desk: Desk) -> None:
-    for _ in range(4):
+def test_with_the_mailbox_there_are_5_guesses_in_5_minutes_20_an_hour_and_50_a_day(desk: Desk) -> None:
+    for number in range(4):
         for _ in range(5):
             assert not desk.guess(mailbox=True)
-        assert desk.refused(mailbox=True) == 300
+        assert desk.refused(mailbox=True) == (300 if number < 3 else 3600 - 3 * 300)
         desk.turn(300)
     assert desk.refused(mailbox=True) == 3600 - 4 * 300
     assert not desk.guess()  # a stranger's guesses are another count
     desk.turn(3600 - 4 * 300)
+    for _ in range(6):
+        for _ in range(5):
+            assert not desk.guess(mailbox=True)
+        desk.turn(900)
+    assert desk.refused(mailbox=True) == 86400 - 3600 - 6 * 900
+    desk.turn(86400 - 3600 - 6 * 900)
     assert not desk.guess(mailbox=True)
+
+
+def test_t12_what_others_guessed_by_another_name_of_the_account_is_not_told_and_what_is_right_is_not_looked_at(
+    desk: Desk,
+) -> None:
+    for _ in range(10):
+        desk.guess(typed="its name")
+    for _ in range(10):
+        # As much is derived as would be, with the account's own format.
+        assert desk.outcome(VECTOR.password, typed="its address") is Outcome.UNSEEN
+    assert desk.derived == ["nuget_sha1"] * 20
+    assert desk.refused(typed="its address") == 300, "as for what is nobody's"
+    desk.turn(300)
+    assert desk.outcome(VECTOR.password, typed="its address") is Outcome.RIGHT
+    assert desk.outcome(VECTOR.password, typed="x", account="2", record=None) is Outcome.WRONG
+
+
+def test_t12_strangers_do_not_lock_out_who_signed_in_and_who_signed_in_has_few(desk: Desk) -> None:
+    for _ in range(10):
+        desk.guess()
+    for person in ("ada", "bob"):
+        for number in range(2):
+            for _ in range(5):
+                assert desk.guess(VECTOR.password, person=person)
+            assert desk.refused(person=person) == (300 if number == 0 else 86400 - 300)
+            desk.turn(300)
+    desk.refused(person="ada")
+    assert not desk.guess(person="ada", account="2")
+
+
+@pytest.mark.parametrize("full", [{}, {"typed": "its address"}, {"person": "ada"}], ids=["typed", "hidden", "person"])
+def test_t12_the_store_is_asked_as_often_whatever_is_full_but_what_everybody_sees(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, full: dict[str, str]
+) -> None:
+    asked: list[str] = []
+
+    def counted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(*given: Any) -> Any:
+            asked.append(name)
+            return real(*given)
+
+        return ask
+
+    for name in ("add", "get_many", "get", "put", "delete"):
+        monkeypatch.setattr(desk.store, name, counted(name, getattr(desk.store, name)))
+
+    def asks(**guess: Any) -> list[str]:
+        asked.clear()
+        desk.guess(**guess)
+        return list(asked)
+
+    first = asks(typed="its name")
+    for number in range(9):
+        assert asks(typed="its name") == first, number
+    assert asks(account="nobody's", record=None) == first
+    if full:
+        assert asks(**full) == first
+    else:
+        asked.clear()
+        desk.refused(typed="its name")
+        assert asked == ["get_many"]
 
 
 def test_accounts_and_browsers_are_counted_apart(desk: Desk) -> None:
@@ -213,14 +290,14 @@ def test_no_more_than_so_many_are_verified_at_a_time(desk: Desk, monkeypatch: py
 
     def guess() -> bool:
         key = str(next(keys))
-        return verifier.verify(RECORD, WRONG, account_key=key, browser_key=key, mailbox_proven=False)
+        return verifier.verify(RECORD, WRONG, guesser(key, key)) is Outcome.RIGHT
 
     assert in_parallel(10, guess) == [False] * 10
     assert most == 2
 
 
 def test_what_finds_no_place_is_told_so_and_not_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    verifier = Verifier(desk.store, WRAPPER, at_once=1, patience=0, clock=desk.seconds)
+    verifier = desk.verifier(at_once=1, patience=0)
     begun, released = Event(), Event()
 
     def waits(format_code: str, *rest: Any) -> bytes:
@@ -229,7 +306,7 @@ def test_what_finds_no_place_is_told_so_and_not_counted(desk: Desk, monkeypatch:
         return derive(format_code, *rest)
 
     def guess(password: str, account: str) -> bool:
-        return verifier.verify(RECORD, password, account_key=account, browser_key="one", mailbox_proven=False)
+        return verifier.verify(RECORD, password, guesser(account, "one")) is Outcome.RIGHT
 
     monkeypatch.setattr(wrapping, "derive", waits)
     with ThreadPoolExecutor(1) as pool:
@@ -247,16 +324,16 @@ def test_what_finds_no_place_is_told_so_and_not_counted(desk: Desk, monkeypatch:
 
 
 def test_a_place_is_given_back_when_verifying_fails(desk: Desk) -> None:
-    verifier = Verifier(desk.store, WRAPPER, at_once=1, patience=0)
+    verifier = desk.verifier(at_once=1, patience=0)
     for _ in range(2):
         with pytest.raises(ValueError, match="not a wrapped hash"):
-            verifier.verify(b"{}", WRONG, account_key="1", browser_key="1", mailbox_proven=False)
-    assert not verifier.verify(RECORD, WRONG, account_key="1", browser_key="1", mailbox_proven=False)
+            verifier.verify(b"{}", WRONG, guesser("1", "1"))
+    assert verifier.verify(RECORD, WRONG, guesser("1", "1")) is Outcome.WRONG
 
 
 def test_without_the_store_nothing_is_looked_at(desk: Desk) -> None:
-    full = Verifier(MemoryStore(max_entries=2), WRAPPER)
+    full = Verifier(Buckets(MemoryStore(max_entries=2)), WRAPPER)
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
-            full.verify(RECORD, VECTOR.password, account_key="1", browser_key="1", mailbox_proven=False)
+            full.verify(RECORD, VECTOR.password, guesser("1", "1"))
     assert desk.derived == []

@@ -48,7 +48,12 @@ def test_what_a_person_decided_stays(now: Kind, decided: tuple[Kind, Alias]) -> 
     assert held(now, "ada@x.example", decided) is decided[1]
 
 
-@pytest.mark.parametrize("before", [(Kind.PERSON, None), (Kind.PERSON, Alias.PROPOSED), (Kind.ALIAS, Alias.CONFIRMED)])
+@pytest.mark.parametrize("email", ["team@x.example", "ada@x.example", None])
+def test_what_was_proposed_stays_so_until_somebody_has_looked(email: str | None) -> None:
+    assert held(Kind.PERSON, email, (Kind.PERSON, Alias.PROPOSED)) is Alias.PROPOSED
+
+
+@pytest.mark.parametrize("before", [(Kind.PERSON, None), (Kind.ALIAS, Alias.CONFIRMED)])
 def test_what_nobody_decided_follows_the_new_row(before: tuple[Kind, Alias | None]) -> None:
     assert held(Kind.PERSON, "team@x.example", before) is Alias.PROPOSED
     assert held(Kind.PERSON, "ada@x.example", before) is None

@@ -55,9 +55,9 @@ class TestStatements:
         mixed = self.counted(world, lambda: run(world, many))
         changing = self.counted(world, lambda: run(world, again))
         unchanged = self.counted(world, lambda: run(world, again))
-        begin_and_finish = 3 + 4  # look, insert, record; move, propose, close, record
-        assert len(mixed) == begin_and_finish + 3 + 3 + 5  # look, look again, two tables and the place
-        assert len(changing) == begin_and_finish + 3 + 3 + 4
+        begin_and_finish = 3 + 5  # look, insert, record; move, propose, count, close, record
+        assert len(mixed) == begin_and_finish + 3 + 3 + 6  # look, look again, two tables, what is shared, the place
+        assert len(changing) == begin_and_finish + 3 + 3 + 5
         assert len(unchanged) == begin_and_finish + 3 + 3 + 1
 
     def test_what_a_batch_asks_of_identities_has_an_end(self, world: Bare, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,11 +102,11 @@ def test_what_cannot_be_meant_is_refused_by_a_code_of_its_own(code: Code, name: 
     [
         ("nonsense", None, "unknown"),
         ("$2b$10$truncated", None, "truncated"),
-        (aspnet_v3("x"), "bcrypt", "malformed"),
-        (aspnet_v3("x"), "no-such-format", "unknown"),
+        pytest.param(aspnet_v3("x"), "bcrypt", "malformed", id="another_format"),
+        pytest.param(aspnet_v3("x"), "no-such-format", "unknown", id="no_format"),
         ("$6$salt$digest", None, "unsupported"),
         (7, None, "no text"),
-        (aspnet_v3("x"), 7, "no text"),
+        pytest.param(aspnet_v3("x"), 7, "no text", id="a_number"),
     ],
 )
 def test_a_hash_that_cannot_be_used_costs_the_account_its_password_alone(value: Any, form: Any, because: str) -> None:

@@ -88,7 +88,7 @@ class RecoveryRoom(OldRoom):
         with self.database.begin() as connection:
             return self.recovery.refuse(connection, case.id, operator)
 
-    def granted(self, sign_in: SignIn) -> Case:
+    def granted_to(self, sign_in: SignIn) -> Case:
         """Have somebody ask, and two operators grant it."""
         case = self.recovering(sign_in)
         self.approve(case, self.deciding("otto"))

@@ -11,6 +11,7 @@ from migrations.accounts.effects import TooLate
 from migrations.accounts.periods import ASKING, RECOVERY, UNDO
 from migrations.accounts.records import Alias, State
 from migrations.accounts.recovery.service import ApprovedAlready, NotAPersons
+from migrations.accounts.recovery.words import STATUS
 from providers.provider import Subject
 from tests.accounts.organizations.rooms import NOW
 from tests.migrations.recovery.rooms import OLD, RecoveryRoom
@@ -42,6 +43,56 @@ def test_two_operators_and_a_week_later_the_account_is_theirs_and_for_two_more_i
     room.passes(UNDO)
     assert room.case(case).state is CaseState.SETTLED
     assert room.details(case) == {}
+
+
+def second_account(room: RecoveryRoom, email: str, *, verified: bool = True) -> FreshOperator:
+    again = room.sign_in("again", email=email, verified=verified)
+    with room.database.begin() as connection:
+        room.operators.add(connection, again.account_id, room.now)
+    return FreshOperator(account_id=again.account_id, proven=again, now=room.now, fresh=True)
+
+
+def test_t4_an_operator_with_two_accounts_is_one_operator(room: RecoveryRoom) -> None:
+    room.legacy()
+    case = room.recovering(room.sign_in("eve"))
+    room.approve(case, room.deciding("otto"))
+    with pytest.raises(ApprovedAlready):
+        room.approve(case, second_account(room, "OTTO@example.org"))
+    assert room.case(case).state is CaseState.ASKED
+    assert room.approve(case, room.deciding("olga")).state is CaseState.WAITING
+
+
+@pytest.mark.parametrize("email", ["otto@example.org", ""])
+def test_an_address_that_is_nobodys_for_certain_makes_two_operators_no_one(room: RecoveryRoom, email: str) -> None:
+    """Or anybody could keep another operator from deciding, by claiming their address."""
+    room.legacy()
+    case = room.recovering(room.sign_in("eve"))
+    room.approve(case, room.deciding("otto"))
+    assert room.approve(case, second_account(room, email, verified=False)).state is CaseState.WAITING
+
+
+def test_t4_an_operator_who_has_a_part_in_it_by_another_account_does_not_grant_it(room: RecoveryRoom) -> None:
+    room.legacy()
+    case = room.recovering(room.sign_in("otto-at-home", email="otto@example.org"))
+    with pytest.raises(Denied):
+        room.approve(case, room.deciding("otto"))
+
+
+def test_a_recovery_that_is_disputed_says_so_to_whoever_asked(room: RecoveryRoom) -> None:
+    room.legacy(email_confirmed=False)
+    eve = room.sign_in("eve")
+    ticket = room.ask(eve)
+    case = room.find(eve, ticket).case
+    assert case is not None
+    room.approve(case, room.deciding("otto"))
+    room.approve(case, room.deciding("olga"))
+    room.stop(room.stop_tokens()[0])
+    assert room.find(eve, ticket).state is CaseState.STOPPED
+    assert not STATUS[CaseState.STOPPED].open
+
+
+def test_every_state_of_a_recovery_is_told() -> None:
+    assert set(STATUS) == set(CaseState)
 
 
 def test_an_operator_alone_cannot_finish_it_however_often_they_approve(room: RecoveryRoom) -> None:
@@ -145,7 +196,7 @@ def test_the_first_link_still_works_when_it_was_granted_on_the_last_day(room: Re
 def test_one_operator_refuses_it_also_when_it_waits_and_whoever_asked_is_told(room: RecoveryRoom) -> None:
     room.legacy()
     eve = room.sign_in("eve")
-    case = room.granted(eve)
+    case = room.granted_to(eve)
     refused = room.refuse(case, room.deciding("oona"))
     assert (refused.state, room.get().state) == (CaseState.REFUSED, State.PENDING)
     assert any("not granted" in text for text in room.mails_to("eve@example.org"))
@@ -180,7 +231,7 @@ def test_of_two_who_ask_one_gets_it(room: RecoveryRoom) -> None:
     room.legacy()
     eve, ada = room.sign_in("eve"), room.sign_in("ada")
     other = room.recovering(ada)
-    case = room.granted(eve)
+    case = room.granted_to(eve)
     with pytest.raises(TooLate):
         room.approve(other, room.deciding("oona"))
     room.passes(RECOVERY)
@@ -193,7 +244,7 @@ def test_t5_between_approval_and_effect_whoever_cannot_sign_in_any_more_gets_not
 ) -> None:
     room.legacy()
     eve = room.sign_in("eve")
-    case = room.granted(eve)
+    case = room.granted_to(eve)
     with room.database.begin() as connection:
         if how == "disabled":
             room.accounts.set_status(connection, eve.account_id, "disabled")
@@ -215,7 +266,7 @@ def test_after_the_campaign_has_closed_an_account_can_be_recovered_still(room: R
     with room.database.begin() as connection:
         assert room.effects.close(connection, "42", NOW)
     eve = room.sign_in("eve")
-    case = room.granted(eve)
+    case = room.granted_to(eve)
     room.refuse(case, room.deciding("oona"))
     assert room.get().state is State.CLOSED
     again = room.recovering(eve)
@@ -254,7 +305,7 @@ def test_what_is_no_recovery_is_not_decided_here(room: RecoveryRoom) -> None:
 
 def test_the_grant_is_told_to_the_old_address_and_to_whoever_asked(room: RecoveryRoom) -> None:
     room.legacy()
-    room.granted(room.sign_in("eve"))
+    room.granted_to(room.sign_in("eve"))
     (told,) = [text for text in room.mails_to(OLD) if "granted" in text]
     assert "user42" in told
     assert "2026-11-29 12:00 UTC" in told

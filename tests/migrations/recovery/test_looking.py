@@ -146,3 +146,29 @@ def test_operators_see_who_has_decided_and_whether_they_may(room: RecoveryRoom) 
     assert (own["approvals"], own["needed"], own["approved"], own["can_approve"]) == (1, 2, True, True)
     told = shown(room, eve, ticket, "olga")
     assert (told["approved"], told["seen"], told["looked_at"]) == (False, None, None)
+
+
+@pytest.mark.parametrize("part", ["asks", "address", "mailbox"])
+def test_t4_an_operator_who_wants_the_account_reads_nothing_of_what_speaks_for_others(
+    room: RecoveryRoom, git: GitServer, part: str
+) -> None:
+    """They could write the same, or push another's marker."""
+    package = widget(git)
+    room.legacy(packages=dump_packages([package]), email="otto@example.org" if part == "mailbox" else "old@old.example")
+    eve, otto = room.sign_in("eve"), room.deciding("otto")
+    ticket = room.ask(eve, package="widget")
+    case = room.find(eve, ticket).case
+    assert case is not None
+    if part == "asks":
+        assert isinstance(otto.proven, SignIn)
+        room.ask(otto.proven)
+    if part == "address":
+        room.ask(room.sign_in("otto-at-home", email="otto@example.org"))
+    with room.database.read() as connection:
+        told = evidence_of(room.recovery, connection, case, otto)
+    assert told["partial"]
+    hidden = ("missing", "evidence", "package", "marker", "looked_at", "seen")
+    assert [told[name] for name in hidden] == [None] * len(hidden)
+    assert told["repositories"] == ()
+    marker = room.find(eve, ticket).marker
+    assert not any(each in repr(told) for each in (marker, "I wrote it."))

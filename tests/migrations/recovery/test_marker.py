@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
+import requests
 
+from broker.storage.memory import MemoryStore
 from migrations.accounts.recovery import marker
-from migrations.accounts.recovery.marker import MAX_BYTES, Malformed, advertises, seen_in
-from providers.http import guarded_get
+from migrations.accounts.recovery.limits import Requests
+from migrations.accounts.recovery.marker import MAX_BYTES, SECONDS, Malformed, advertises, seen_in
+from providers.http import AddressRefused, Fetched, ResponseTooLarge, guarded_get
 from tests.migrations.recovery.git_server import GitServer, git_server
 from tests.providers.loopback import Handler, serve
 
@@ -15,6 +18,10 @@ BRANCH = "vestibule-0123456789abcdef0123"
 ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 OID = "95dcfa3633004da0049d3d0fa03f80589cbcaf31"
 LOOPBACK = partial(guarded_get, insecure_allow_private=True)
+
+
+def hosts() -> Requests:
+    return Requests(MemoryStore())
 
 
 def line(text: str | bytes) -> bytes:
@@ -36,18 +43,18 @@ def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
 
 
 def test_a_branch_that_was_really_pushed_to_a_real_server_is_seen(git: GitServer) -> None:
-    assert seen_in([git.url], BRANCH, LOOPBACK) is None
+    assert seen_in([git.url], BRANCH, LOOPBACK, hosts()) is None
     git.tag(BRANCH)
     git.push(f"{BRANCH}-not")
     git.push(f"feature/{BRANCH}")
-    assert seen_in([git.url], BRANCH, LOOPBACK) is None
+    assert seen_in([git.url], BRANCH, LOOPBACK, hosts()) is None
     git.push(BRANCH)
-    assert seen_in([f"{git.url}-not-there", git.url], BRANCH, LOOPBACK) == git.url
+    assert seen_in([f"{git.url}-not-there", git.url], BRANCH, LOOPBACK, hosts()) == git.url
 
 
 def test_t11_a_repository_on_a_private_address_is_not_asked(git: GitServer) -> None:
     git.push("vestibule-private")
-    assert seen_in([git.url, "https://127.0.0.1/name.git"], "vestibule-private", guarded_get) is None
+    assert seen_in([git.url, "https://127.0.0.1/name.git"], "vestibule-private", guarded_get, hosts()) is None
 
 
 @pytest.mark.parametrize(
@@ -121,7 +128,7 @@ def test_t11_an_answer_with_another_head_or_too_long_a_body_shows_nothing(
     status: int, headers: dict[str, str], body: bytes
 ) -> None:
     with serve(lambda handler: handler.reply(body, status, **headers)) as server:
-        assert seen_in([server.url], BRANCH, LOOPBACK) is None
+        assert seen_in([server.url], BRANCH, LOOPBACK, hosts()) is None
         assert server.count("/info/refs?service=git-upload-pack") == server.count() == 1
 
 
@@ -130,7 +137,7 @@ def test_the_same_answer_with_the_right_head_shows_it() -> None:
         handler.reply(GOOD, Content_Type=f"{ADVERTISEMENT}; charset=utf-8")
 
     with serve(answer) as server:
-        assert seen_in([server.url], BRANCH, LOOPBACK) == server.url
+        assert seen_in([server.url], BRANCH, LOOPBACK, hosts()) == server.url
 
 
 def test_a_server_that_hangs_up_shows_nothing() -> None:
@@ -138,4 +145,61 @@ def test_a_server_that_hangs_up_shows_nothing() -> None:
         handler.close_connection = True
 
     with serve(hang_up) as server:
-        assert seen_in([server.url, "http://127.0.0.1:1/gone"], BRANCH, LOOPBACK) is None
+        assert seen_in([server.url, "http://127.0.0.1:1/gone"], BRANCH, LOOPBACK, hosts()) is None
+
+
+class Web:
+    """Hosts that answer after so many seconds, or with an error, on a clock that only they move."""
+
+    def __init__(self, **answers: float | Exception) -> None:
+        self.now = 0.0
+        self.asked: list[str] = []
+        self._answers = answers
+
+    def fetch(self, url: str, *, max_bytes: int, timeout: tuple[float, float], total: float) -> Fetched:
+        host = url.split("/")[2]
+        self.asked.append(host)
+        assert max_bytes == MAX_BYTES
+        answer = self._answers[host.partition(".")[0]]
+        if isinstance(answer, Exception):
+            raise answer
+        # The name server, the connection and the rest, each for as long as it may take.
+        self.now += min(answer, 2 * timeout[0] + total)
+        if answer > total:
+            raise requests.ReadTimeout
+        return Fetched(status=200, media_type=ADVERTISEMENT, body=GOOD)
+
+    def look(self, known: Requests, *names: str) -> str | None:
+        return seen_in([f"https://{each}/a.git" for each in names], BRANCH, self.fetch, known, lambda: self.now)
+
+
+def test_t12_repositories_that_never_answer_get_five_seconds_all_together() -> None:
+    web = Web(tar=60.0, pit=60.0, good=0.1)
+    assert web.look(hosts(), "tar.example", "pit.example", "good.example") is None
+    assert (web.asked, web.now) == (["tar.example"], SECONDS)
+
+
+def test_t12_a_host_that_did_not_answer_is_not_asked_for_ten_minutes_and_others_are() -> None:
+    web, store_now = Web(tar=60.0, pit=requests.ConnectionError(), good=0.1), [0.0]
+    known = Requests(MemoryStore(clock=lambda: store_now[0]))
+    assert web.look(known, "pit.example", "tar.example", "good.example") is None
+    assert web.look(known, "pit.example", "tar.example", "good.example") == "https://good.example/a.git"
+    assert web.asked == ["pit.example", "tar.example", "good.example"]
+    store_now[0] = 601.0
+    web.look(known, "pit.example")
+    assert web.asked[-1] == "pit.example"
+
+
+@pytest.mark.parametrize("error", [ResponseTooLarge("huge"), AddressRefused("redirects")])
+def test_a_host_that_answers_something_else_is_asked_again(error: Exception) -> None:
+    web, known = Web(odd=error), hosts()
+    for _ in range(2):
+        assert web.look(known, "odd.example") is None
+    assert len(web.asked) == 2
+
+
+def test_t12_nobodys_repository_keeps_others_from_being_looked_for_at_a_host_that_all_use() -> None:
+    web, known = Web(github=60.0), hosts()
+    for _ in range(2):
+        assert web.look(known, "github.com") is None
+    assert len(web.asked) == 2

@@ -1,56 +1,29 @@
 """Who may call what: every page and every resource of admins and operators. Who is not in a set may not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from tests.security.admins import old_world
 from tests.security.admins.people import Who
-from tests.security.admins.samples import MORE_STRICT, RULE_FORM, Sample, asked, exception_form, exception_wish, sample
+from tests.security.admins.rules import (
+    ADMINS,
+    DECIDING,
+    EVERYBODY,
+    FRESH,
+    INVITED,
+    OPERATORS,
+    SIGNED_IN,
+    WITH_MFA,
+    Row,
+    Rule,
+    rows,
+)
+from tests.security.admins.samples import MORE_STRICT, RULE_FORM, asked, exception_form, exception_wish, sample
 
-FRESH = frozenset({Who.ADMIN})
-ADMINS = frozenset({Who.ADMIN, Who.STALE})
 STOPPING = ADMINS | {Who.SUSPENDED}  # or who tightens a rule could silence the others by it
 MEMBERS = ADMINS | {Who.MEMBER}
 SEEING = MEMBERS | STOPPING  # of the organisation's page, as much as is for them
 LEAVING = frozenset({Who.ADMIN, Who.MEMBER, Who.SUSPENDED, Who.SUSPENDED_MEMBER})
-DECIDING = frozenset({Who.OPERATOR})
-OPERATORS = frozenset({Who.OPERATOR, Who.STALE_OPERATOR})
 INSIDE = frozenset({Who.MEMBER, Who.SUSPENDED, Who.SUSPENDED_MEMBER})  # who knows that there is such an organisation
-INVITED = frozenset({Who.OTHER})
-EVERYBODY = frozenset(Who)
-SIGNED_IN = EVERYBODY - {Who.NOBODY}
-WITH_MFA = SIGNED_IN - {Who.EXEMPT}
-
-Row = tuple[frozenset[Who], tuple[Sample, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One method of one rule of the URL map."""
-
-    method: str
-    rule: str
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.rule}"
-
-    @property
-    def is_api(self) -> bool:
-        return self.rule.startswith("/api/")
-
-    @property
-    def is_operators(self) -> bool:
-        return self.rule.startswith(("/operator", "/api/operator"))
-
-    @property
-    def changes(self) -> bool:
-        """Return whether it changes something: a preview does not, however it is asked for."""
-        return self.method != "GET" and not self.rule.endswith("/preview")
-
-
-def _rows(prefix: str, rows: Mapping[str, Row]) -> dict[Rule, Row]:
-    split = {name.partition(" ")[::2]: row for name, row in rows.items()}
-    return {Rule(method=method, rule=f"{prefix}{path}"): row for (method, path), row in split.items()}
-
 
 MAPPING_VERBS = (
     sample(mapping_id="proven", verb="approve"),
@@ -63,7 +36,7 @@ EXCEPTION_VERBS = tuple(sample(verb=verb) for verb in ("approve", "refuse", "end
 
 # fmt: off
 PAGES = {
-    **_rows("", {
+    **rows("", {
         "GET /organizations": (SIGNED_IN, asked()),
         "POST /organizations": (WITH_MFA, asked(name="One more")),
         "GET /invitations/<token>": (EVERYBODY, asked()),
@@ -73,7 +46,7 @@ PAGES = {
         "POST /operator/mappings/<mapping_id>/<verb>": (DECIDING, MAPPING_VERBS),
         "POST /operator/exceptions/<exception_id>/<verb>": (DECIDING, EXCEPTION_VERBS),
     }),
-    **_rows("/organizations/<organization_id>", {
+    **rows("/organizations/<organization_id>", {
         "GET ": (SEEING, asked()),
         "POST /name": (FRESH, asked(name="Renewed")),
         "POST /leave": (LEAVING, asked()),
@@ -90,7 +63,7 @@ PAGES = {
         "POST /exceptions/<exception_id>/end": (FRESH, asked()),
         "POST /tenants": (FRESH, asked(tenant="unclaimed", name="Another tenant", provider="entra")),
     }),
-    **_rows("/organizations/<organization_id>/tenants/<mapping_id>", {
+    **rows("/organizations/<organization_id>/tenants/<mapping_id>", {
         "GET ": (ADMINS, asked()),
         "GET /rules": (ADMINS, asked()),
         "GET /rules/preview": (ADMINS, (sample(RULE_FORM),)),
@@ -106,7 +79,7 @@ PAGES = {
 }
 
 API = {
-    **_rows("/api", {
+    **rows("/api", {
         "GET /organizations": (SIGNED_IN, asked()),
         "POST /organizations": (WITH_MFA, asked(name="One more")),
         "GET /operator/requests": (OPERATORS, asked()),
@@ -116,7 +89,7 @@ API = {
         "GET /operator/exceptions": (OPERATORS, asked()),
         "POST /operator/exceptions/<exception_id>/<verb>": (DECIDING, EXCEPTION_VERBS),
     }),
-    **_rows("/api/organizations/<organization_id>", {
+    **rows("/api/organizations/<organization_id>", {
         "GET ": (MEMBERS, asked()),
         "PATCH ": (FRESH, asked(name="Renewed")),
         "GET /changes": (STOPPING, asked()),
@@ -139,7 +112,7 @@ API = {
         "GET /tenants": (ADMINS, asked()),
         "POST /tenants": (FRESH, asked(provider="entra", tid="unclaimed", name="Another tenant")),
     }),
-    **_rows("/api/organizations/<organization_id>/tenants/<mapping_id>", {
+    **rows("/api/organizations/<organization_id>/tenants/<mapping_id>", {
         "GET ": (ADMINS, asked()),
         "PUT /domains": (FRESH, asked(domains=["northwind.example"])),
         "POST /suspend": (FRESH, asked()),
@@ -155,11 +128,13 @@ API = {
 }
 # fmt: on
 
-TABLE: Mapping[Rule, Row] = {**PAGES, **API}
+TABLE: Mapping[Rule, Row] = {**PAGES, **old_world.PAGES, **old_world.CASES, **old_world.DOORS, **API}
 
 
 def refusal(who: Who, rule: Rule) -> int:
     """Return the status by which somebody is refused who may not."""
+    if (of_old_world := old_world.refusal(who, rule)) is not None:
+        return of_old_world
     if rule.rule.startswith("/callback/"):
         return 400  # not begun by this browser, or over
     if rule.rule.startswith("/invitations/"):

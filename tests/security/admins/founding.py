@@ -17,7 +17,9 @@ from broker.tenants.rules import Rule as OwnRule
 from providers.microsoft.roles import SPEAKING_ROLES
 from providers.standins import FABRIKAM, NORTHWIND, OPERATOR, Standins
 from tests.management.estate import access_token, clients
+from tests.migrations.legacy import with_campaign
 from tests.organizations import Organization, SignedIn, a_day_passes, invited, organization, signed_in
+from tests.security.admins.old_town import moved_in
 from tests.security.admins.people import PERSONAS, Who
 from tests.security.admins.town import Credentials, Town
 from tests.security.tenants import with_organizations
@@ -33,6 +35,7 @@ def open_town(folder: Path, standins: Standins, migrated: Path) -> Iterator[Town
 
     def change(raw: dict[str, Any]) -> None:
         with_organizations(raw)
+        with_campaign(raw)
         registry = raw["clients"]["registry"]
         raw["clients"] |= {
             **clients(),
@@ -71,6 +74,7 @@ def _founded(world: World, folder: Path) -> Town:
         **tenants,
         **_waiting(own, there[Who.SUSPENDED], there[Who.MEMBER]),
         **_invited(own, there[Who.OTHER], folder),
+        **moved_in(world, there[Who.ADMIN], there[Who.OPERATOR], _address(there[Who.OTHER])),
         "context": "c1",
         "provider_id": "entra",
         "northwind": NORTHWIND,
@@ -147,11 +151,15 @@ def _waiting(own: Organization, admin_too: SignedIn, member: SignedIn) -> dict[s
 
 def _invited(own: Organization, somebody: SignedIn, folder: Path) -> dict[str, str]:
     """Invite somebody by mail, to the address that is theirs for certain."""
-    with own.world.parts.database.read() as connection:
-        address = own.world.parts.accounts.person(connection, somebody.account_id).email
-    assert address is not None
-    invitation_id, link = invited(own, address, folder)
+    invitation_id, link = invited(own, _address(somebody), folder)
     return {"invitation_id": invitation_id, "token": link.rpartition("/")[2]}
+
+
+def _address(somebody: SignedIn) -> str:
+    with somebody.world.parts.database.read() as connection:
+        address = somebody.world.parts.accounts.person(connection, somebody.account_id).email
+    assert address is not None
+    return address
 
 
 def _at_microsoft(admin: SignedIn, organization_id: str, mapping_id: str) -> str:

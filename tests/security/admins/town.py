@@ -12,8 +12,8 @@ import requests
 
 from broker.storage.memory import MemoryStore
 from tests.organizations import Organization
-from tests.security.admins.allowed import Rule
 from tests.security.admins.people import STALE, Who
+from tests.security.admins.rules import Rule
 from tests.security.admins.samples import Sample
 from tests.security.table.house import without_cookies
 from tests.world import TIMEOUT, World

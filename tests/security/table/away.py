@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import requests
 
 from broker.settings.clients import DEVICE_CODE
+from tests.security.admins import old_world
 from tests.security.table.families import Row
 from tests.security.table.house import MANAGEMENT_TOKEN
 from tests.security.table.organizations import RESOURCES, ROOMS
@@ -86,6 +87,24 @@ def _returns(given: Given) -> requests.Response:
     return given.away.come_back(given.returned)
 
 
+def _door(row: Row) -> Attempt:
+    """Return an attempt at what is open to everybody, and to whoever has a link."""
+    path = example(row.rule)
+    return _get(path) if row.method == "GET" else _post(path, account="somebody", password="x")
+
+
+# Doors of the old world: what a browser began is in the store, and what mails lead to is in the database.
+OF_A_BROWSER = tuple(
+    Row(method=rule.method, rule=rule.rule)
+    for rule in old_world.DOORS
+    if "<attempt_id>" in rule.rule or rule.rule.startswith("/claim/link/") or str(rule) == "POST /claim"
+)
+FROM_MAILS = tuple(
+    Row(method=rule.method, rule=rule.rule)
+    for rule in old_world.DOORS
+    if "<token>" in rule.rule and not rule.rule.startswith("/claim/")
+)
+
 # What needs the short-lived store to know anything, and to use anything up.
 NEEDS_STORE: Mapping[Row, Attempt] = {
     Row(method="POST", rule="/par"): lambda given: given.house.call(
@@ -99,6 +118,9 @@ NEEDS_STORE: Mapping[Row, Attempt] = {
     ),
     Row(method="POST", rule="/revoke"): lambda given: given.house.call(
         "/revoke", given.client_id, {"token": given.tokens["refresh_token"]}
+    ),
+    Row(method="POST", rule="/events/poll"): lambda given: given.house.send(
+        "POST", "/events/poll", json={}, headers={"Authorization": f"Bearer {given.service_token}"}
     ),
     Row(method="GET", rule="/userinfo"): _userinfo("GET"),
     Row(method="POST", rule="/userinfo"): _userinfo("POST"),
@@ -149,6 +171,8 @@ NEEDS_STORE: Mapping[Row, Attempt] = {
     **{Row(method=method, rule="/work/<transaction_id>"): _work(method) for method in ("GET", "POST")},
     **{row: _room(row.method, row.rule) for row in ROOMS},
     **{row: _resource(row.method, row.rule) for row in RESOURCES},
+    **{Row(method=rule.method, rule=rule.rule): _room(rule.method, rule.rule) for rule in old_world.CASES},
+    **{row: _door(row) for row in (*OF_A_BROWSER, Row(method="GET", rule="/recover"))},
 }
 
 WITHOUT_STORE: Mapping[Row, str] = {
@@ -161,8 +185,10 @@ WITHOUT_STORE: Mapping[Row, str] = {
             "/assets/<name>",
             "/device",
             "/for-admins/<provider_id>/<code>",
+            "/claim",
         )
     },
+    **dict.fromkeys(FROM_MAILS, "kept in the database"),
     Row(method="POST", rule="/token", grant="refresh_token"): "used up in the database",
     Row(method="POST", rule="/token", grant="client_credentials"): "used up nowhere; what signs is: NEEDS_STORE of T7",
     Row(method="POST", rule="/authorize"): "it only asks again by GET",
@@ -186,6 +212,7 @@ WITHOUT_DATABASE = frozenset(
         *(("GET", rule) for rule in ("/", "/logout", "/signin", "/signin/<transaction_id>", "/work/<transaction_id>")),
         ("GET", "/signin/<transaction_id>/<provider_id>"),
         ("GET", "/callback/<provider_id>/consent"),
+        *((row.method, row.rule) for row in OF_A_BROWSER if row.rule != "/claim"),
     }
 )
 
@@ -195,6 +222,7 @@ NEEDS_DATABASE: Mapping[Row, Attempt] = {
     Row(method="POST", rule="/token", grant="refresh_token"): _grant("refresh_token"),
     Row(method="POST", rule="/token", grant="client_credentials"): _grant("client_credentials"),
     **{Row(method=method, rule="/register/<client_id>"): _management(method) for method in ("GET", "PUT", "DELETE")},
+    **{row: _door(row) for row in FROM_MAILS},
     Row(method="POST", rule="/register"): lambda given: given.house.send(
         "POST", "/register", json={}, headers={"Authorization": "Bearer x"}
     ),

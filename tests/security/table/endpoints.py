@@ -30,12 +30,14 @@ from tests.security.table.t9_clients import (
     bound_token,
     key_proof,
     proof_with_form,
+    proof_with_json,
     proof_with_token,
 )
 
 CODE, REFRESH, SERVICE = "authorization_code", "refresh_token", "client_credentials"
 AT_TOKEN = proof_with_form("/token", grant_type=SERVICE)
 AT_PAR = proof_with_form("/par")
+AT_POLL = proof_with_json("/events/poll", bound_service_token)
 AT_INTROSPECT = proof_with_token("POST", "/introspect", bound_service_token, token="x")
 
 
@@ -178,6 +180,18 @@ ENDPOINTS: dict[Row, Cells] = {
             t9_ours.forged_tokens_are_not_revoked,
         ),
         T10: (t10.address("POST", "/revoke"),),
+    },
+    Row(method="POST", rule="/events/poll"): {
+        T1: "nobody but the client itself is meant",
+        T5: (t5.polling,),
+        T6: NO_ADDRESS,
+        T7: (t7.a_proof(AT_POLL, "POST", "/events/poll", token=True),),
+        T8: (t8.a_bound_poller_proves_its_key,),
+        T9: (
+            t9_ours.access_token(t9_ours.with_json("/events/poll"), status(200), service=True),
+            key_proof("POST", "/events/poll", AT_POLL, 200, of=bound_service_token),
+        ),
+        T10: (t10.address("POST", "/events/poll"),),
     },
     Row(method="GET", rule="/userinfo"): userinfo("GET"),
     Row(method="POST", rule="/userinfo"): userinfo("POST"),

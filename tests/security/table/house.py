@@ -15,6 +15,7 @@ from broker.oidc.scopes import MANAGEMENT
 from broker.settings.clients import DEVICE_CODE, ClientMetadata
 from providers.standins import Standins
 from tests import servers
+from tests.migrations.legacy import with_campaign
 from tests.oidc.jose.samples import EC, Members, public
 from tests.oidc.jose.samples import jwt as signed
 from tests.oidc.kinds import API
@@ -25,6 +26,9 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 EVERY_GRANT = ["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE]
 FOR_PEOPLE = ["authorization_code", "refresh_token", DEVICE_CODE]
 SCOPES = ["openid", "profile", "email", "offline_access"]
+SERVICE = ["introspection", "events"]
+# What has happened waits for them to ask.
+POLLED = ("basic", "signer", "bound")
 WHOLE_SCOPE = " ".join(SCOPES)
 KID = "client-key"
 # Of every client that a check adds: it manages each of them, and no other.
@@ -43,7 +47,7 @@ def clients() -> dict[str, dict[str, Any]]:
             "redirect_uris": [CALLBACK],
             "post_logout_redirect_uris": [AFTERWARDS],
             "grant_types": EVERY_GRANT,
-            "scopes": [*SCOPES, "introspection"],
+            "scopes": [*SCOPES, *SERVICE],
             "id_token_signed_response_alg": "ES256",
             "first_party": True,
             "secret": secrets.token_urlsafe(32),
@@ -55,7 +59,7 @@ def clients() -> dict[str, dict[str, Any]]:
         "basic": client(**requesting),
         "post": client(auth_method="client_secret_post"),
         "signer": client(
-            **keyed, secret=None, access_token_format="jwt", scopes=[*SCOPES, "introspection", *sorted(MANAGEMENT)]
+            **keyed, secret=None, access_token_format="jwt", scopes=[*SCOPES, *SERVICE, *sorted(MANAGEMENT)]
         ),
         "public": client(auth_method="none", secret=None, grant_types=FOR_PEOPLE, scopes=SCOPES),
         "third": client(first_party=False, name="Third Party"),
@@ -255,6 +259,8 @@ def open_house(folder: Path, standins: Standins, database_url: str) -> Iterator[
         def change(raw: dict[str, Any]) -> None:
             raw["clients"] = clients()
             raw["store"]["url"] = store_url
+            with_campaign(raw)
+            raw["streams"] = {client_id: {} for client_id in POLLED}
             # What is given out waits until the check that comes with it.
             raw["tokens"] = {"access": 3600, "code": 300, "pushed_request": 599, "device_code": 1800}
 

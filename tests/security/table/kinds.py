@@ -37,6 +37,10 @@ def _kept(house: House) -> object:
         ACCESS_TOKEN: of_signer["access_token"],
         OPAQUE: of_basic["access_token"],
         "a refresh token": of_basic["refresh_token"],
+        "a security event token": id_token.token(
+            claims={"events": {"urn:vestibule:event:account.claimed": {}}, "sub": ..., "sid": ..., "exp": ...},
+            typ="secevent+jwt",
+        ),
         "a logout token": id_token.token(claims={"events": event, "nonce": ...}, typ="logout+jwt"),
         "an introspection response": introspected.text,
     }

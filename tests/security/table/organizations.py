@@ -1,6 +1,8 @@
 """The rows of what admins and operators do: on pages, and by programs."""
 
-from tests.security.admins.allowed import API, PAGES, Rule
+from tests.security.admins import old_world
+from tests.security.admins.allowed import API, PAGES
+from tests.security.admins.rules import Rule
 from tests.security.table import t1, t5, t9_ours, t10
 from tests.security.table.families import (
     NO_ADDRESS,
@@ -62,5 +64,7 @@ def of_resource(rule: Rule) -> Cells:
     }
 
 
-ROOMS: dict[Row, Cells] = {Row(method=rule.method, rule=rule.rule): of_page(rule) for rule in PAGES}
+ROOMS: dict[Row, Cells] = {
+    Row(method=rule.method, rule=rule.rule): of_page(rule) for rule in (*PAGES, *old_world.PAGES)
+}
 RESOURCES: dict[Row, Cells] = {Row(method=rule.method, rule=rule.rule): of_resource(rule) for rule in API}

@@ -53,7 +53,10 @@ class Place:
 
 def example(rule: str) -> str:
     """Return an address of a rule, of things that there are not."""
-    shaped = {"context": "c1", "verb": "approve", "provider_id": "entra"}
+    shaped = {"context": "c1", "verb": "approve", "provider_id": "entra", "name": "announced"}
+    for room, verb in (("/aliases/", "confirm"), ("/waves/", "stop")):
+        if room in rule:
+            shaped["verb"] = verb
     return re.sub("<([^>]*)>", lambda found: shaped.get(found[1], "00000000-0000-4000-8000-000000000000"), rule)
 
 

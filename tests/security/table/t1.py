@@ -118,7 +118,7 @@ def signed_out(response: requests.Response, method: str) -> None:
     """Hold an answer to what those pages answer to somebody whose sign-in does not hold."""
     if method == "GET":
         assert response.status_code == 303
-        assert response.headers["Location"].startswith("/signin?next=")
+        assert response.headers["Location"].startswith(("/signin?next=", "/signin?fresh=no&next="))
     else:
         assert (response.status_code, "Sign in first" in response.text) == (403, True)
 

@@ -65,6 +65,12 @@ def introspection(house: House) -> None:
         assert answer.json() == {"active": False}
 
 
+def polling(house: House) -> None:
+    scene: Given = house.once(client_disabled)
+    headers = {"Authorization": f"Bearer {scene.service_token}"}
+    assert told(house.send("POST", "/events/poll", json={}, headers=headers)) == (401, "invalid_token")
+
+
 def introspection_of_refresh_tokens(house: House) -> None:
     """What refreshes nothing is not active."""
     for closed in map(house.once, WAYS_CLOSED):

@@ -74,7 +74,7 @@ def a_proof(send: Callable[[House, str], requests.Response], method: str, path: 
     def check(house: House) -> None:
         of = None
         if token:
-            of = bound_service_token(house) if path == "/introspect" else bound_token(house)
+            of = (bound_token if path == "/userinfo" else bound_service_token)(house)
         proof = dpop.proof(house, method, path, of)
         assert send(house, proof).status_code < 300
         again = send(house, proof)

@@ -241,6 +241,14 @@ def a_body_is_a_form(house: House) -> None:
     assert house.send("POST", "/userinfo", data={"access_token": [token, token]}).status_code == 400
 
 
+def a_bound_poller_proves_its_key(house: House) -> None:
+    token = bound_service_token(house)
+    for headers in ({"Authorization": f"Bearer {token}"}, {"Authorization": f"DPoP {token}"}):
+        assert house.send("POST", "/events/poll", json={}, headers=headers).status_code == 401
+    person = {"Authorization": f"Bearer {house.once(_free)['access_token']}"}
+    assert told(house.send("POST", "/events/poll", json={}, headers=person)) == (403, "insufficient_scope")
+
+
 def a_bound_caller_proves_its_key(house: House) -> None:
     token = bound_service_token(house)
     for headers in ({"Authorization": f"Bearer {token}"}, {"Authorization": f"DPoP {token}"}):

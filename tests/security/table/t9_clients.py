@@ -228,6 +228,13 @@ def proof_with_token(method: str, path: str, of: Callable[[House], str], **form:
     return send
 
 
+def proof_with_json(path: str, of: Callable[[House], str]) -> Sent:
+    def send(house: House, token: str) -> requests.Response:
+        return house.send("POST", path, headers={"Authorization": f"DPoP {of(house)}", "DPoP": token}, json={})
+
+    return send
+
+
 def keys_of_a_client_are_public(house: House, method: str, path: str, token: str) -> None:
     """Registration takes no key that could sign in the client's place."""
     for key in (

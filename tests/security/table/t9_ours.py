@@ -36,7 +36,7 @@ def _lies_of_hints(house: House) -> Mapping[str, Lie]:
         "sub that is a number": {"sub": 1},
         "no sid": {"sid": ...},
     }
-    types = ("at+jwt", "logout+jwt", "dpop+jwt", "token-introspection+jwt", "", ..., 1)
+    types = ("at+jwt", "logout+jwt", "secevent+jwt", "dpop+jwt", "token-introspection+jwt", "", ..., 1)
     return {
         **{name: ({}, changes) for name, changes in claims.items()},
         **{f"typ {typ!r}": ({"typ": typ}, {}) for typ in types},
@@ -127,13 +127,20 @@ def _lies_of_access_tokens(house: House) -> Mapping[str, Lie]:
         "no record": ({}, {"vst": ...}),
         "another record": ({}, {"vst": "AAAA"}),
         "record that is a list": ({}, {"vst": []}),
-        **{f"typ {typ!r}": ({"typ": typ}, {}) for typ in ("JWT", "logout+jwt", "dpop+jwt", "", ..., 1)},
+        **{f"typ {typ!r}": ({"typ": typ}, {}) for typ in ("JWT", "logout+jwt", "secevent+jwt", "dpop+jwt", "", ..., 1)},
     }
 
 
 def in_header(method: str, path: str, **form: str) -> Sent:
     def send(house: House, token: str) -> requests.Response:
         return house.send(method, path, headers={"Authorization": f"Bearer {token}"}, data=form or None)
+
+    return send
+
+
+def with_json(path: str) -> Sent:
+    def send(house: House, token: str) -> requests.Response:
+        return house.send("POST", path, headers={"Authorization": f"Bearer {token}"}, json={})
 
     return send
 

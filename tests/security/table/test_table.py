@@ -10,11 +10,12 @@ from broker.settings.clients import GrantType
 from tests.security.table.endpoints import ENDPOINTS
 from tests.security.table.families import Family, Row
 from tests.security.table.house import House
+from tests.security.table.old_world import OLD_WORLD
 from tests.security.table.organizations import RESOURCES, ROOMS
 from tests.security.table.pages import PAGES
 from tests.security.table.places import Check
 
-TABLE = {**ENDPOINTS, **RESOURCES, **PAGES, **ROOMS}
+TABLE = {**ENDPOINTS, **RESOURCES, **PAGES, **ROOMS, **OLD_WORLD}
 CELLS = [
     pytest.param(check, id=f"{family}-{row}-{number}".replace("/", "."))
     for row, cells in TABLE.items()

@@ -53,7 +53,7 @@ def _refused(page: str, account_id: str) -> Iterator[None]:
     try:
         yield
     except LastAdmin as error:
-        raise last_admin(page) from error
+        raise last_admin(page, error) from error
     except LookupError as error:
         raise NotFound(account_id) from error
 

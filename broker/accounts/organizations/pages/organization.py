@@ -10,7 +10,7 @@ from broker.accounts.organizations import rule_words
 from broker.accounts.organizations.capabilities import Admin, Denial, Denied, Member, Person, Role, Stopper
 from broker.accounts.organizations.pages import places, shown
 from broker.accounts.organizations.pages.words import NOTICES
-from broker.accounts.organizations.records import LastAdmin, NameTaken, TooMany
+from broker.accounts.organizations.records import LastAdmin, NameTaken, Settling, TooMany
 from broker.accounts.organizations.visit import (
     OrganizationPages,
     admin_of,
@@ -110,12 +110,23 @@ def leave(pages: OrganizationPages, organization_id: str) -> ResponseReturnValue
         with pages.database.begin() as connection:
             pages.organizations.leave(connection, leaver_of(pages, connection, organization_id, page))
     except LastAdmin as error:
-        raise last_admin(page) from error
+        raise last_admin(page, error) from error
     return places.noticed(places.LIST, "left")
 
 
-def last_admin(page: str) -> BrokerError:
-    """Return the error for what would leave an organisation without an admin."""
+def last_admin(page: str, refused: LastAdmin) -> BrokerError:
+    """Return the error for what would leave an organisation without an admin, or one alone too early."""
+    if isinstance(refused, Settling):
+        return BrokerError(
+            status=409,
+            code="settling",
+            title="Nothing was changed",
+            sentence="Several people had shared what this organisation has. Until "
+            f"{refused.until:%Y-%m-%d %H:%M} UTC, two admins have to remain.",
+            next_step="Make somebody else an admin first, or do it after that. You can erase your account at any time.",
+            detail="two admins while it settles",
+            link=("Back to the organisation", page),
+        )
     return BrokerError(
         status=409,
         code="last_admin",

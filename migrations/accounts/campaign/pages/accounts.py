@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from broker.accounts.organizations.capabilities import Operator
+from migrations.accounts.campaign.aliases import DECIDABLE
 from migrations.accounts.campaign.outlook import ends_at, outlook
 from migrations.accounts.campaign.pages import words
 from migrations.accounts.campaign.pages.shown import case_line
@@ -66,8 +67,8 @@ def _page(
         outlook=outlook(legacy, settings, operator.now),
         packages=sorted(legacy.packages, key=lambda each: (-each.downloads, each.name))[:MOST_PACKAGES],
         cases=[case_line(each) for each in effects.cases.of_registry_account(connection, registry_id)],
-        can_confirm=legacy.state in (State.PENDING, State.WAITING) and not legacy.is_shared,
-        can_reject=legacy.state is State.PENDING and (legacy.is_shared or legacy.is_undecided),
+        can_confirm=(legacy.state in DECIDABLE or legacy.state is State.WAITING) and not legacy.is_shared,
+        can_reject=legacy.state in DECIDABLE and (legacy.is_shared or legacy.is_undecided),
         can_be_excepted=legacy.state in (State.PENDING, State.WAITING, State.FROZEN) and legacy.closed_at is None,
         latest=pages.campaign.exceptions.latest,
         typed=typed,

@@ -1,19 +1,19 @@
 """What wants an operator's decision, and deciding it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import cast
+from urllib.parse import urlencode
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from broker.accounts.organizations.capabilities import FreshOperator
-from broker.accounts.service import AccountClosed
+from migrations.accounts.campaign.listing import page_of
 from migrations.accounts.campaign.pages import words
 from migrations.accounts.campaign.pages.shown import case_facts, case_line
-from migrations.accounts.campaign.pages.visit import CampaignPages, account_page, case_page, nothing_here, noticed
+from migrations.accounts.campaign.pages.visit import HERE, CampaignPages, account_page, case_page, nothing_here, noticed
 from migrations.accounts.cases import DISPUTED, Case, CaseKind, CaseState
-from migrations.accounts.effects import TooLate
 from migrations.accounts.records import LegacyAccount
 from migrations.accounts.recovery.shown import evidence_of
 from migrations.accounts.visit import fresh_operator_of, operator_of
@@ -21,20 +21,32 @@ from migrations.accounts.visit import fresh_operator_of, operator_of
 MOST_PACKAGES = 20
 """How many packages are shown."""
 
+CASES = f"{HERE}/cases"
+_LISTS: Mapping[str, tuple[str, Collection[CaseState], CaseKind | None]] = {
+    "disputed": ("Disputed", DISPUTED, None),
+    "asked": ("Recoveries to decide", {CaseState.ASKED}, CaseKind.RECOVERY),
+    "waiting": ("Waiting to take effect", {CaseState.WAITING}, None),
+}
 _Decide = Callable[[Connection, Case, FreshOperator], object]
 
 
 def show_cases(pages: CampaignPages) -> ResponseReturnValue:
-    """GET /operator/migration/cases."""
+    """GET /operator/migration/cases: with ``list`` and ``after``, what comes later in one of its lists."""
+    chosen, after = request.args.get("list", ""), request.args.get("after", "")
+    names = [chosen] if chosen in _LISTS else list(_LISTS)
+    sections = []
     with pages.base.database.read() as connection:
         operator_of(pages.base, connection)
-        cases = pages.base.effects.cases
-        lists = [
-            ("Disputed", cases.in_state(connection, DISPUTED)),
-            ("Recoveries to decide", cases.in_state(connection, {CaseState.ASKED}, CaseKind.RECOVERY)),
-            ("Waiting to take effect", cases.in_state(connection, {CaseState.WAITING})),
-        ]
-    sections = [{"heading": heading, "cases": [case_line(each) for each in found]} for heading, found in lists]
+        for name in names:
+            heading, states, kind = _LISTS[name]
+            found, more = page_of(connection, states, kind, after if name == chosen else "")
+            sections.append(
+                {
+                    "heading": heading,
+                    "cases": [case_line(each) for each in found],
+                    "more": f"{CASES}?{urlencode({'list': name, 'after': more})}" if more is not None else None,
+                }
+            )
     return render_template("migration/operator_cases.html", sections=sections)
 
 
@@ -71,14 +83,16 @@ def give_back(pages: CampaignPages, case_id: str) -> ResponseReturnValue:
     return _decide(pages, case_id, pages.base.effects.give_back, "give-back")
 
 
+def halt(pages: CampaignPages, case_id: str) -> ResponseReturnValue:
+    """POST .../halt: what waits does not take effect until it is decided."""
+    return _decide(pages, case_id, pages.base.effects.halt, "halt")
+
+
 def _decide(pages: CampaignPages, case_id: str, decide: _Decide, notice: str) -> ResponseReturnValue:
     page = case_page(case_id)
-    try:
-        with pages.base.database.begin() as connection:
-            operator = fresh_operator_of(pages.base, connection, page)
-            decide(connection, _case(pages, connection, case_id), operator)
-    except AccountClosed as closed:
-        raise TooLate from closed  # somebody who accepted has just erased their account
+    with pages.base.database.begin() as connection:
+        operator = fresh_operator_of(pages.base, connection, page)
+        decide(connection, _case(pages, connection, case_id), operator)
     return noticed(page, notice)
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from broker.accounts.organizations.capabilities import Operator
 from claims.profile import Profile
+from migrations.accounts.campaign.listing import Listed
 from migrations.accounts.campaign.pages import words
 from migrations.accounts.campaign.pages.visit import CampaignPages, case_page
 from migrations.accounts.cases import DISPUTED, Case, CaseKind, CaseState
@@ -11,7 +12,7 @@ from migrations.accounts.cases import DISPUTED, Case, CaseKind, CaseState
 _LIVE = frozenset({CaseState.ASKED, CaseState.WAITING, *DISPUTED})
 
 
-def case_line(case: Case) -> dict[str, object]:
+def case_line(case: Case | Listed) -> dict[str, object]:
     """Return a case as a line of a list."""
     return {
         "page": case_page(case.id),
@@ -43,6 +44,8 @@ def case_facts(pages: CampaignPages, connection: Connection, case: Case, operato
         "is_conversion": case.kind is CaseKind.CONVERSION,
         "is_recovery": case.kind is CaseKind.RECOVERY,
         "disputed": case.state in DISPUTED,
+        "waiting": case.state is CaseState.WAITING,
+        "stopped": case.state is CaseState.STOPPED,
         "organization": case.details.get("organization"),
         "organization_id": case.organization_id,
         "admins": [_person(pages, connection, each.account_id) for each in accepted],

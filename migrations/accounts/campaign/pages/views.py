@@ -38,6 +38,7 @@ def blueprint(pages: CampaignPages) -> Blueprint:
                 ("GET", _CASE, cases.show_case),
                 ("POST", f"{_CASE}/uphold", cases.uphold),
                 ("POST", f"{_CASE}/give-back", cases.give_back),
+                ("POST", f"{_CASE}/halt", cases.halt),
                 ("GET", _SUBSCRIPTION, unsubscribe.show_subscription),
                 ("POST", f"{_SUBSCRIPTION}/again", unsubscribe.subscribe),
             ),

@@ -20,6 +20,7 @@ NOTICES: Mapping[str, str] = {
     "resume": "The wave goes on.",
     "uphold": "Decided: it stays with whoever claimed it.",
     "give-back": "Decided: the account is as it was before.",
+    "halt": "Stopped: the account is frozen, and everybody is told.",
     "supported": "You have granted it. It takes another operator.",
     "granted": "Granted. It takes effect in a week, unless the old address stops it.",
     "refused": "Refused. Whoever asked is told.",

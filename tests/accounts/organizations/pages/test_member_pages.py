@@ -60,9 +60,9 @@ def test_there_are_two_roles(hall: Hall, role: str) -> None:
 
 @pytest.mark.parametrize("verb", ["role", "remove"])
 def test_who_is_no_member_is_not_found(hall: Hall, verb: str) -> None:
-    here = hall.organization(hall.ada)
+    here, tom = hall.organization(hall.ada), hall.tom.account_id
     before = hall.actions()
-    response = hall.ada.press(here, f"members/{hall.tom.account_id}/{verb}", {"role": "admin"})
+    response = hall.ada.press(here, f"members/{tom}/{verb}", {"role": "admin"})
     assert response.status_code == 404
     assert hall.actions() == before
 

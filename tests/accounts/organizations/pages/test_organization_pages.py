@@ -7,7 +7,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from sqlalchemy import insert
 
+from broker.accounts.carried import attach
 from broker.accounts.organizations.capabilities import Role
+from broker.accounts.organizations.change_records import SETTLING
 from broker.accounts.organizations.changes import MOST_IN_A_DAY, ChangeKind
 from broker.accounts.organizations.service import MOST_OF_ONE_ADMIN
 from broker.signin.sessions import COOKIE
@@ -221,6 +223,26 @@ def test_the_last_admin_neither_leaves_nor_steps_down(hall: Hall) -> None:
         assert response.status_code == 409
         assert "An organisation needs an admin" in words(response)
     assert hall.role(here, hall.ada) == "admin"
+
+
+_GITHUB_ALONE = {"strength": "", "max_age": "", "session_length": "", "guests": "yes", "providers": "github"}
+
+
+def test_t3_of_what_several_had_shared_nobody_leaves_another_alone_in_the_first_days(hall: Hall) -> None:
+    here = hall.organization(hall.ada)
+    hall.join(id_of(here), hall.tom, Role.ADMIN)
+    with hall.books() as connection:
+        attach(connection, f"shared-{id_of(here)}", id_of(here), hall.world.clock())
+    for verb, data in (("leave", {}), (f"members/{hall.tom.account_id}/role", {"role": "member"})):
+        response = hall.tom.press(here, verb, data)
+        said = words(response)
+        assert response.status_code == 409
+        assert "two admins have to remain." in said
+        assert f"{hall.world.clock() + SETTLING:%Y-%m-%d}" in said
+    hall.people_seen(hall.ada)
+    refused = hall.ada.press(f"{here}/rules", "", _GITHUB_ALONE)
+    assert (refused.status_code, "In the first 14 days no rule may shut out" in words(refused)) == (409, True)
+    assert hall.role(here, hall.tom) == "admin"
 
 
 def test_a_suspended_member_reads_why_and_what_to_do(hall: Hall) -> None:
