@@ -15,7 +15,7 @@ from broker.commands.database import db
 from broker.commands.demo import demo
 from broker.commands.exceptions import exceptions
 from broker.commands.keys import keys
-from broker.commands.migrate import migrate
+from broker.commands.migrate.group import migrate
 from broker.commands.operators import operators
 from broker.commands.orgs import orgs
 from broker.commands.outbox import outbox

@@ -28,11 +28,11 @@ from migrations.accounts import links, words
 from migrations.accounts.admins import Admins, comes_from
 from migrations.accounts.cases import DISPUTED, Case, CaseKind, Cases, CaseState
 from migrations.accounts.impartial import Impartiality, granted_by
-from migrations.accounts.links import Verb
 from migrations.accounts.model import legacy_identities
 from migrations.accounts.notices import Notices, day
 from migrations.accounts.periods import ASKING, UNDO
 from migrations.accounts.records import Ledger, LegacyAccount, State
+from migrations.accounts.telling import DONE, UNDONE, Telling
 
 FEWEST_ADMINS = 2
 APPROVALS = 2
@@ -79,7 +79,7 @@ class Effects:
             connection, kind, legacy.registry_id, way, CaseState.WAITING, now, due_at=due_at, details=details
         )
         self.ledger.write(connection, legacy.registry_id, state=State.WAITING.value)
-        self._record(connection, f"{kind.value}_waits", case, way.account_id, now)
+        self._telling.record(connection, f"{kind.value}_waits", case, way.account_id, now)
         return case
 
     def wait(self, connection: Connection, case: Case, now: datetime, *, due_at: datetime) -> Case:
@@ -92,7 +92,7 @@ class Effects:
         if legacy.state not in (State.PENDING, State.CLOSED):
             raise TooLate
         self.ledger.write(connection, legacy.registry_id, state=State.WAITING.value)
-        self._record(connection, f"{case.kind.value}_waits", case, None, now)
+        self._telling.record(connection, f"{case.kind.value}_waits", case, None, now)
         return self.cases.move(connection, case, CaseState.WAITING, due_at=due_at)
 
     def take_effect(self, connection: Connection, case: Case, now: datetime) -> Case:
@@ -114,7 +114,7 @@ class Effects:
 
     def lapse(self, connection: Connection, case: Case, now: datetime) -> Case:
         """End a case that came to nothing, and set the account free. Raises :class:`TooLate`."""
-        everyone = self._everyone(connection, case)
+        everyone = self._telling.everyone(connection, case)
         lapsed = self._release(connection, case, {CaseState.ASKED, CaseState.WAITING}, CaseState.LAPSED, None, now)
         # Of a request that nobody has granted, nobody hears: it would tell that there is such an account.
         if case.state is CaseState.WAITING:
@@ -158,7 +158,7 @@ class Effects:
         case = self._current(connection, case, {CaseState.ASKED, CaseState.WAITING})
         links.end(connection, case.id)
         if case.state is CaseState.ASKED and not legacy.email_confirmed:
-            self._record(connection, f"{case.kind.value}_objected", case, by, now)
+            self._telling.record(connection, f"{case.kind.value}_objected", case, by, now)
             self.notices.operators(connection, case, now)
             return case
         ends = case.kind is CaseKind.RECOVERY and legacy.email_confirmed
@@ -176,9 +176,9 @@ class Effects:
         else:
             self.ledger.write(connection, legacy.registry_id, state=State.FROZEN.value)
             self.notices.operators(connection, stopped, now)
-        self._record(connection, f"{case.kind.value}_stopped", case, by, now)
+        self._telling.record(connection, f"{case.kind.value}_stopped", case, by, now)
         text = words.STOPPED.format(registry=self.notices.registry)
-        self.notices.people(connection, self._everyone(connection, case), "It was stopped", text, now)
+        self.notices.people(connection, self._telling.everyone(connection, case), "It was stopped", text, now)
         self.notices.old_address(connection, legacy, "It was stopped", text, now)
         return stopped
 
@@ -200,10 +200,10 @@ class Effects:
         else:
             # What registries learnt of this account they learnt in its sessions.
             ask_to_end_access(connection, self.outbox, self.audit, case.account_id, now)
-        self._tell_registry(connection, _UNDONE[case.kind], undone, now, state="frozen")
-        self._record(connection, f"{case.kind.value}_undone", case, None, now)
+        self._telling.registry(connection, UNDONE[case.kind], undone, now, state="frozen")
+        self._telling.record(connection, f"{case.kind.value}_undone", case, None, now)
         text = words.UNDONE_TEXT.format(registry=self.notices.registry)
-        self.notices.people(connection, self._everyone(connection, case), "It was undone", text, now)
+        self.notices.people(connection, self._telling.everyone(connection, case), "It was undone", text, now)
         self.notices.old_address(connection, legacy, "It was undone", text, now)
         self.notices.operators(connection, undone, now)
         return undone
@@ -220,8 +220,8 @@ class Effects:
         if case.state is CaseState.STOPPED:
             return self._go_on(connection, legacy, case, operator)
         case = self._restore(connection, legacy, case, now)
-        self._record(connection, f"{case.kind.value}_upheld", case, operator.account_id, now)
-        self._tell_decision(connection, legacy, case, words.UPHELD, now)
+        self._telling.record(connection, f"{case.kind.value}_upheld", case, operator.account_id, now)
+        self._telling.of_decision(connection, legacy, case, words.UPHELD, now)
         return self._settle(connection, case, CaseState.UPHELD, now, decided_by=operator.account_id)
 
     def give_back(self, connection: Connection, case: Case, operator: FreshOperator) -> Case:
@@ -235,9 +235,9 @@ class Effects:
             # Or the next sign-in would attach it again, to whom it was just taken from.
             connection.execute(delete(legacy_identities).where(legacy_identities.c.registry_id == legacy.registry_id))
         if case.state is CaseState.UNDONE:
-            self._tell_registry(connection, _UNDONE[case.kind], case, now, state="returned")
-        self._record(connection, f"{case.kind.value}_returned", case, operator.account_id, now)
-        self._tell_decision(connection, legacy, case, words.RETURNED, now)
+            self._telling.registry(connection, UNDONE[case.kind], case, now, state="returned")
+        self._telling.record(connection, f"{case.kind.value}_returned", case, operator.account_id, now)
+        self._telling.of_decision(connection, legacy, case, words.RETURNED, now)
         self.admins.forget(connection, case)
         if case.organization_id is not None:
             keep_contact(connection, self.ledger.cipher, case.organization_id, None)
@@ -294,10 +294,8 @@ class Effects:
         now = operator.now
         due_at = max(now, case.due_at) if case.due_at is not None else now
         self.ledger.write(connection, legacy.registry_id, state=State.WAITING.value)
-        self._record(connection, f"{case.kind.value}_goes_on", case, operator.account_id, now)
-        text = words.GOES_ON.format(registry=self.notices.registry, due=day(due_at))
-        self.notices.people(connection, self._everyone(connection, case), "The dispute is decided", text, now)
-        self.notices.old_address(connection, legacy, "The dispute is decided", text, now)
+        self._telling.record(connection, f"{case.kind.value}_goes_on", case, operator.account_id, now)
+        self._telling.of_decision(connection, legacy, case, words.GOES_ON, now, due=day(due_at))
         return self.cases.move(connection, case, CaseState.WAITING, due_at=due_at, decided_by=operator.account_id)
 
     def _ask_again(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> Case:
@@ -305,7 +303,7 @@ class Effects:
         links.end(connection, case.id)
         self.ledger.write(connection, legacy.registry_id, state=_free(legacy).value)
         asked = self.cases.move(connection, case, CaseState.ASKED, due_at=now + ASKING)
-        self._record(connection, f"{case.kind.value}_asked_again", case, None, now)
+        self._telling.record(connection, f"{case.kind.value}_asked_again", case, None, now)
         self.notices.operators(connection, asked, now)
         return asked
 
@@ -330,18 +328,10 @@ class Effects:
         for other in self.cases.of_registry_account(connection, legacy.registry_id):
             if other.state is CaseState.ASKED:
                 self.lapse(connection, other, now)
-        self._tell_registry(connection, _DONE[case.kind], effective, now)
-        self._record(connection, f"{case.kind.value}_effective", case, case.account_id, now)
-        self._tell_of_effect(connection, legacy, effective, now)
+        self._telling.registry(connection, DONE[case.kind], effective, now)
+        self._telling.record(connection, f"{case.kind.value}_effective", case, case.account_id, now)
+        self._telling.of_effect(connection, legacy, effective, now)
         return effective
-
-    def _tell_of_effect(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> None:
-        registry, until = self.notices.registry, day(now + UNDO)
-        link = self.notices.link(connection, case, Verb.UNDO, now + UNDO)
-        told = words.EFFECTIVE.format(what=words.WHAT[case.kind], registry=registry, link=link, until=until)
-        self.notices.old_address(connection, legacy, "Your account has moved", told, now)
-        theirs = words.YOURS.format(registry=registry, until=until)
-        self.notices.people(connection, self._everyone(connection, case), "The account is attached", theirs, now)
 
     def _convert(self, connection: Connection, legacy: LegacyAccount, case: Case, now: datetime) -> Case:
         # Whoever started it need not be among them, and must not have been shut out since.
@@ -378,7 +368,7 @@ class Effects:
         state = State.CONVERTED if case.kind is CaseKind.CONVERSION else State.CLAIMED
         carried.attach(connection, legacy.registry_id, case.organization_id or case.account_id, now)
         self.ledger.write(connection, legacy.registry_id, state=state.value)
-        self._tell_registry(connection, _DONE[case.kind], replace(case, undo_until=None), now)
+        self._telling.registry(connection, DONE[case.kind], replace(case, undo_until=None), now)
         return case
 
     def _settle(
@@ -399,7 +389,7 @@ class Effects:
         settled = self.cases.move(
             connection, case, state, ended_at=now, decided_by=decided_by, undo_until=None, details_sealed=None
         )
-        self._record(connection, f"{case.kind.value}_settled", case, decided_by, now)
+        self._telling.record(connection, f"{case.kind.value}_settled", case, decided_by, now)
         return settled
 
     def _release(
@@ -416,7 +406,7 @@ class Effects:
         links.end(connection, case.id)
         if case.state is CaseState.WAITING:
             self.ledger.write(connection, legacy.registry_id, state=_free(legacy).value)
-        self._record(connection, f"{case.kind.value}_{state.value}", case, by, now)
+        self._telling.record(connection, f"{case.kind.value}_{state.value}", case, by, now)
         self.admins.forget(connection, case)
         decided_by = by if by != case.account_id else None
         return self.cases.move(connection, case, state, ended_at=now, decided_by=decided_by, details_sealed=None)
@@ -433,37 +423,9 @@ class Effects:
         admission, person = self.standing.open_way(connection, case.way.as_of(now), now)
         return admission is not None and person is not None
 
-    def _everyone(self, connection: Connection, case: Case) -> list[str]:
-        accepted = (each.account_id for each in self.admins.accepted(connection, case))
-        return list(dict.fromkeys((case.account_id, *accepted)))
-
-    def _tell_registry(
-        self, connection: Connection, kind: EventKind, case: Case, now: datetime, *, state: str | None = None
-    ) -> None:
-        data: dict[str, str | int | None] = {"case": case.id, "by": case.kind.value}
-        if state is not None:
-            data["state"] = state
-        if case.organization_id is not None:
-            data["organization"] = case.organization_id
-            data["keys"] = "suspend" if kind is EventKind.CONVERTED else "restore"
-        else:
-            data["account"] = case.account_id
-        if case.undo_until is not None and kind in (EventKind.CLAIMED, EventKind.CONVERTED):
-            data["undo_until"] = int(case.undo_until.timestamp())
-        self.events.write(connection, kind, case.registry_id, data, now)
-
-    def _tell_decision(
-        self, connection: Connection, legacy: LegacyAccount, case: Case, text: str, now: datetime
-    ) -> None:
-        told = text.format(registry=self.notices.registry)
-        self.notices.people(connection, self._everyone(connection, case), "The dispute is decided", told, now)
-        self.notices.old_address(connection, legacy, "The dispute is decided", told, now)
-
-    def _record(self, connection: Connection, what: str, case: Case, by: str | None, now: datetime) -> None:
-        detail: dict[str, str | int | bool] = {"case": case.id, "registry_account": case.registry_id}
-        if case.organization_id is not None:
-            detail["organization"] = case.organization_id
-        self.audit.record(connection, action=f"migration.{what}", account_id=by, detail=detail, now=now)
+    @property
+    def _telling(self) -> Telling:
+        return Telling(notices=self.notices, events=self.events, audit=self.audit, admins=self.admins)
 
 
 def _unproven(legacy: LegacyAccount, case: Case) -> bool:
@@ -477,15 +439,3 @@ def _free(legacy: LegacyAccount) -> State:
 
 
 _NOBODY = {"name_sealed": None, "name_index": None, "email_sealed": None, "email_index": None}
-_DONE = {
-    CaseKind.CLAIM: EventKind.CLAIMED,
-    CaseKind.LINKED: EventKind.CLAIMED,
-    CaseKind.RECOVERY: EventKind.CLAIMED,
-    CaseKind.CONVERSION: EventKind.CONVERTED,
-}
-_UNDONE = {
-    CaseKind.CLAIM: EventKind.CLAIM_UNDONE,
-    CaseKind.LINKED: EventKind.CLAIM_UNDONE,
-    CaseKind.RECOVERY: EventKind.CLAIM_UNDONE,
-    CaseKind.CONVERSION: EventKind.CONVERSION_UNDONE,
-}

@@ -8,7 +8,7 @@ from click import Command
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from broker.commands.migrate_events import events, replay
+from broker.commands.migrate.events import events, replay
 from broker.events import streams
 from broker.events.security import EventKind, SecurityEvents
 from broker.settings import load

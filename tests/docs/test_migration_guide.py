@@ -24,13 +24,13 @@ from migrations.accounts.campaign.phases import Phase
 from migrations.accounts.campaign.templates import TemplateName
 from migrations.accounts.campaign.waves import Audience
 from migrations.accounts.cases import CaseKind
+from migrations.accounts.effects import APPROVALS
 from migrations.accounts.hashes import verifying
 from migrations.accounts.hashes.formats import NAMED, UnknownHash, parse
 from migrations.accounts.importing.report import SENTENCES, Code
 from migrations.accounts.importing.source import COLUMNS, NEEDED
 from migrations.accounts.records import State
 from migrations.accounts.recovery import limits
-from migrations.accounts.recovery.service import APPROVALS
 from tests import once
 from tests.accounts.organizations.rooms import NOW as ROOM_NOW
 from tests.docs.guide import ROOT, blocks, spans

@@ -51,8 +51,8 @@ class Said:
 CASES = {
     CaseState.WAITING: Said(
         tag="waits",
-        sentence="Your proofs are complete. It waits before it is yours, as many rely on its packages, or it was held to "
-        "be shared until lately.",
+        sentence="Your proofs are complete. It waits before it is yours, as many rely on its packages, or it was held "
+        "to be shared until lately.",
         next_step="There is nothing to do: it takes effect at the time below. Until then its old address, which was "
         "told, can stop it.",
     ),

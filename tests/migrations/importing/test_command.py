@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from broker.cli import main
-from broker.commands import migrate_import
-from broker.commands.migrate_import import import_rows
+from broker.commands.migrate import importing as migrate_import
+from broker.commands.migrate.importing import import_rows
 from migrations.accounts.importing import importer
 from migrations.accounts.importing.importer import Importer
 from migrations.accounts.importing.place import Overtaken

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from broker.commands.context import moment, table, utc_now, with_path
-from broker.commands.old_world import old_world_of, section, unknown
+from broker.commands.migrate.old_world import old_world_of, section, unknown
 from migrations.accounts.campaign import phases
 from migrations.accounts.campaign.outlook import outlook
 from migrations.accounts.campaign.progress import Counts, Progress, progress

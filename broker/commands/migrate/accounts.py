@@ -7,7 +7,7 @@ import click
 
 from broker.accounts.organizations.capabilities import Shell
 from broker.commands.context import Refusal, utc_now, with_path
-from broker.commands.old_world import old_world_of, unknown
+from broker.commands.migrate.old_world import old_world_of, unknown
 from broker.tenants.domains import domain_of
 from migrations.accounts.effects import TooLate
 

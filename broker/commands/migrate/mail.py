@@ -6,7 +6,7 @@ import click
 
 from broker.accounts.organizations.capabilities import Shell
 from broker.commands.context import Refusal, moment, table, utc_now, with_path
-from broker.commands.old_world import old_world_of
+from broker.commands.migrate.old_world import old_world_of
 from migrations.accounts.campaign.templates import TemplateName
 from migrations.accounts.campaign.waves import AlreadyRunning, Audience, NotSo
 

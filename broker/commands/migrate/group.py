@@ -2,11 +2,11 @@
 
 import click
 
-from broker.commands.migrate_accounts import alias, domains, lapsed, put_exception
-from broker.commands.migrate_events import events, replay
-from broker.commands.migrate_import import import_rows
-from broker.commands.migrate_mail import mail
-from broker.commands.migrate_status import show, status
+from broker.commands.migrate.accounts import alias, domains, lapsed, put_exception
+from broker.commands.migrate.events import events, replay
+from broker.commands.migrate.importing import import_rows
+from broker.commands.migrate.mail import mail
+from broker.commands.migrate.status import show, status
 
 
 @click.group()
