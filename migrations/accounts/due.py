@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from broker.accounts.service import AccountClosed
 from broker.storage.database import Database
-from migrations.accounts.cases import Case, CaseKind, CaseState
+from migrations.accounts.cases import Case, CaseState
 from migrations.accounts.effects import Effects, TooLate
 from migrations.accounts.periods import GATHERING
 
@@ -55,15 +54,9 @@ class Due:
             self._bring_about(connection, case, now)
 
     def _bring_about(self, connection: Connection, case: Case, now: datetime) -> None:
-        try:
-            with connection.begin_nested():
-                advanced = self.effects.take_effect(connection, case, now)
-        except AccountClosed:
-            self.effects.lapse(connection, case, now)
+        if self.effects.take_effect(connection, case, now).state is not CaseState.WAITING:
             return
-        if advanced.state is not CaseState.WAITING:
-            return
-        if case.kind is CaseKind.CONVERSION and now - case.started_at >= GATHERING:
+        if now - case.started_at >= GATHERING:
             self.effects.lapse(connection, case, now)
         else:
             self.effects.cases.postpone(connection, case.id, now + _AGAIN)

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from broker.tenants import domains
 from broker.tenants.rules import Rule
 from migrations.accounts import links
 from migrations.accounts.cases import AlreadyHeld, Case, CaseKind, CaseState
+from migrations.accounts.due import Due
 from migrations.accounts.effects import TooLate
 from migrations.accounts.links import Verb
 from migrations.accounts.model import case_admins, cases, legacy_accounts
@@ -234,6 +236,48 @@ def test_where_the_address_was_never_confirmed_stopping_a_recovery_calls_operato
         room.effects.uphold(connection, stopped, otto)
     room.due.run(NOW + WEEK)
     assert room.carried(ada.account_id) == ["42"]
+
+
+def test_a_recovery_that_is_only_asked_for_goes_on_though_an_unconfirmed_address_objects(room: OldRoom) -> None:
+    room.legacy(email_confirmed=False)
+    room.operator()
+    case = room.asked(room.sign_in("ada"))
+    with room.database.begin() as connection:
+        assert room.effects.stop(connection, case, NOW).state is CaseState.ASKED
+    assert room.get().state is State.PENDING
+    assert len(room.mails_to("otto@example.org")) == 1
+    assert room.audited("migration.recovery_objected")
+
+
+def test_a_recovery_is_not_granted_while_another_case_holds_the_account(room: OldRoom) -> None:
+    room.legacy()
+    recovery = room.asked(room.sign_in("eve"))
+    room.begin(room.sign_in("ada"), due_at=NOW + WEEK)
+    with pytest.raises(TooLate), room.database.begin() as connection:
+        room.effects.wait(connection, recovery, NOW, due_at=NOW + WEEK)
+
+
+class Slow(Database):
+    """A database whose reader is overtaken: what it has read is over by the time that anything is written."""
+
+    def __init__(self, database: Database, meanwhile: Callable[[], object]) -> None:
+        self.engine, self._inner, self._meanwhile = database.engine, database, meanwhile
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._inner.read() as connection:
+            yield connection
+        self._meanwhile()
+
+
+def test_of_two_workers_that_see_the_same_one_brings_it_about(room: OldRoom) -> None:
+    room.legacy()
+    ada = room.sign_in("ada")
+    room.begin(ada)
+    behind = Due(database=Slow(room.database, lambda: room.due.run(NOW)), effects=room.effects)
+    assert behind.run(NOW) == 1
+    assert room.carried(ada.account_id) == ["42"]
+    assert [kind for kind, *_ in room.events()] == ["account.claimed"]
 
 
 def test_what_nobody_decides_in_time_lapses(room: OldRoom) -> None:
