@@ -233,7 +233,7 @@ class Effects:
         self.ledger.write(connection, legacy.registry_id, state=_free(legacy).value, account_id=None, effective_at=None)
         if case.kind is CaseKind.LINKED:
             # Or the next sign-in would attach it again, to whom it was just taken from.
-            connection.execute(delete(legacy_identities).where(legacy_identities.c.registry_id == legacy.registry_id))
+            _unlink(connection, legacy.registry_id)
         if case.state is CaseState.UNDONE:
             self._telling.registry(connection, UNDONE[case.kind], case, now, state="returned")
         self._telling.record(connection, f"{case.kind.value}_returned", case, operator.account_id, now)
@@ -273,6 +273,7 @@ class Effects:
             return False
         state = State.CLOSED if legacy.state is State.PENDING else State.FROZEN
         self.ledger.write(connection, registry_id, state=state.value, hash_sealed=None, hash_format=None, closed_at=now)
+        _unlink(connection, registry_id)
         data = {"reason": "campaign_closed"}
         self.events.write(connection, EventKind.PASSWORD_CLOSED, registry_id, data, now)
         return True
@@ -383,6 +384,7 @@ class Effects:
             closed_at=now,
             **_NOBODY,
         )
+        _unlink(connection, case.registry_id)
         self.admins.forget(connection, case)
         data = {"reason": case.kind.value, "case": case.id}
         self.events.write(connection, EventKind.PASSWORD_CLOSED, case.registry_id, data, now)
@@ -426,6 +428,11 @@ class Effects:
     @property
     def _telling(self) -> Telling:
         return Telling(notices=self.notices, events=self.events, audit=self.audit, admins=self.admins)
+
+
+def _unlink(connection: Connection, registry_id: str) -> None:
+    """Forget the identities that the registry had linked to the account."""
+    connection.execute(delete(legacy_identities).where(legacy_identities.c.registry_id == registry_id))
 
 
 def _unproven(legacy: LegacyAccount, case: Case) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from broker.accounts.carried import AlreadyCarried, attach, carried_by_each
 from broker.accounts.end_access import END_ACCESS
@@ -25,7 +25,7 @@ from migrations.accounts.cases import AlreadyHeld, Case, CaseKind, CaseState
 from migrations.accounts.due import Due
 from migrations.accounts.effects import TooLate
 from migrations.accounts.links import Verb
-from migrations.accounts.model import case_admins, cases, legacy_accounts
+from migrations.accounts.model import case_admins, cases, legacy_accounts, legacy_identities
 from migrations.accounts.periods import GATHERING, UNDO
 from migrations.accounts.records import State
 from tests.accounts.organizations.rooms import NOW, TID
@@ -546,6 +546,20 @@ def test_closing_destroys_the_hash_of_what_nobody_came_for(room: OldRoom) -> Non
     with room.database.begin() as connection:
         room.effects.stop(connection, waiting, NOW)
     assert room.get("pending").state is State.CLOSED, "closed it stays"
+
+
+def test_what_was_linked_is_forgotten_once_it_serves_nothing_any_more(room: OldRoom) -> None:
+    for registry_id in "12":
+        room.legacy(registry_id, name=f"user{registry_id}")
+        with room.database.begin() as connection:
+            connection.execute(insert(legacy_identities).values(pseudonym=f"v1:{registry_id}", registry_id=registry_id))
+    room.claimed(room.sign_in("ada"), "1")
+    assert room.count(legacy_identities) == 2, "it can be undone"
+    room.due.run(NOW + UNDO)
+    assert room.count(legacy_identities) == 1
+    with room.database.begin() as connection:
+        room.effects.close(connection, "2", NOW)
+    assert room.count(legacy_identities) == 0
 
 
 def test_a_registry_account_is_carried_by_one(room: OldRoom) -> None:
