@@ -66,22 +66,11 @@ def _do(pages: ClaimPages, verb: Verb, token: str) -> ResponseReturnValue:
         if links.use(connection, token, now) is None:
             raise _over()
         try:
-            if verb is Verb.STOP:
-                base.effects.stop(connection, case, now)
-            else:
-                base.effects.undo(connection, case, now)
+            done = (base.effects.stop if verb is Verb.STOP else base.effects.undo)(connection, case, now)
         except TooLate as error:
             raise _over() from error
-    frozen = verb is Verb.UNDO or case.kind is not CaseKind.RECOVERY
-    return render_template(
-        "message.html",
-        title="It was undone" if verb is Verb.UNDO else "It was stopped",
-        sentence="Nobody has the account now: it is frozen." if frozen else "The account stays as it is.",
-        steps=("An operator looks at it and decides. You are told by mail, at the address that this link came to.",)
-        if frozen
-        else (),
-        link=None,
-    )
+    title, sentence, steps = words.objected(done)
+    return render_template("message.html", title=title, sentence=sentence, steps=steps, link=None)
 
 
 def _case_of(pages: ClaimPages, connection: Connection, verb: Verb, token: str) -> Case:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from migrations.accounts.cases import CaseKind, CaseState
+from migrations.accounts.cases import DISPUTED, Case, CaseKind, CaseState
 from migrations.accounts.links import Verb
 
 MAIL = """\
@@ -126,3 +126,15 @@ STAKES = {
 }
 FREEZES = "The account is frozen then: nobody has it until an operator has decided whose it is. You are told by mail."
 ENDS = "The request ends by that, and the account stays as it is."
+
+
+def objected(case: Case) -> tuple[str, str, tuple[str, ...]]:
+    """Return title, sentence and next steps for whoever stopped or undid a case, as it is by now."""
+    decided = "An operator looks at it and decides. You are told by mail, at the address that this link came to."
+    if case.state is CaseState.ASKED:
+        # By an address that was never confirmed: nothing says that it is the owner who objects.
+        return "The operators know of it", "Whoever decides on the request is told that you object.", ()
+    if case.state in DISPUTED:
+        title = "It was undone" if case.state is CaseState.UNDONE else "It was stopped"
+        return title, "Nobody has the account now: it is frozen.", (decided,)
+    return "It was stopped", "The account stays as it is.", ()
