@@ -280,14 +280,15 @@ class Effects:
 
     def require_impartial(self, connection: Connection, operator: FreshOperator, case: Case) -> None:
         """Raise ``Denied`` for an operator who has a part in the case."""
-        self._impartiality.require(connection, operator, case)
+        self.impartiality.require(connection, operator, case)
 
     def _require_judge(self, connection: Connection, operator: FreshOperator, case: Case) -> None:
-        self._impartiality.require(connection, operator, case)
-        self._impartiality.require_undecided(connection, operator, case)
+        self.impartiality.require(connection, operator, case)
+        self.impartiality.require_undecided(connection, operator, case)
 
     @property
-    def _impartiality(self) -> Impartiality:
+    def impartiality(self) -> Impartiality:
+        """Return what judges who may decide."""
         return Impartiality(ledger=self.ledger, cases=self.cases, admins=self.admins, accounts=self.accounts)
 
     def _go_on(self, connection: Connection, legacy: LegacyAccount, case: Case, operator: FreshOperator) -> Case:

@@ -1,5 +1,6 @@
 """Who may decide on a case: an operator who has no part in it, nor in what it is about."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -29,12 +30,7 @@ class Impartiality:
         Nor does one decide on a conversion who is a member of its organisation, or was one since it began. That two
         accounts are of one person shows only where they have an address in common.
         """
-        legacy = self.ledger.get(connection, case.registry_id)
-        involved = self._involved(connection, case)
-        addresses = {legacy.email.casefold()} if legacy is not None and legacy.email is not None else set()
-        if operator.account_id in involved or self._addresses(connection, {operator.account_id}) & (
-            addresses | self._addresses(connection, involved)
-        ):
+        if self.has_part(connection, operator.account_id, case):
             raise Denied(Denial.OWN_REQUEST)
         if case.organization_id is not None:
             require_no_member(
@@ -44,6 +40,20 @@ class Impartiality:
                 requested_by=case.account_id,
                 requested_at=case.started_at,
             )
+
+    def has_part(self, connection: Connection, account_id: str, case: Case) -> bool:
+        """Return whether somebody ever wanted the account, or has an address of who did, or the account's own."""
+        legacy = self.ledger.get(connection, case.registry_id)
+        involved = self._involved(connection, case)
+        theirs = self.addresses(connection, involved)
+        if legacy is not None and legacy.email is not None:
+            theirs |= {legacy.email.casefold()}
+        return account_id in involved or not self.addresses(connection, {account_id}).isdisjoint(theirs)
+
+    def addresses(self, connection: Connection, account_ids: Collection[str]) -> frozenset[str]:
+        """Return the addresses that are theirs for certain, as they are compared."""
+        people = self.accounts.persons(connection, account_ids).values()
+        return frozenset(each.email.casefold() for each in people if each.email is not None and each.email_verified)
 
     def require_undecided(self, connection: Connection, operator: FreshOperator, case: Case) -> None:
         """Raise ``Denied`` for an operator who has decided on the case before: a dispute is for somebody else."""
@@ -56,10 +66,6 @@ class Impartiality:
         for each in self.cases.of_registry_account(connection, case.registry_id):
             found |= {each.account_id, *(admin.account_id for admin in self.admins.accepted(connection, each))}
         return found
-
-    def _addresses(self, connection: Connection, account_ids: set[str]) -> set[str]:
-        people = self.accounts.persons(connection, account_ids).values()
-        return {each.email.casefold() for each in people if each.email is not None and each.email_verified}
 
 
 def approvers(connection: Connection, case_id: str) -> frozenset[str]:

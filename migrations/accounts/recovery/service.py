@@ -1,6 +1,6 @@
 """Asking for a recovery, looking for its marker, and granting it. What follows is in ``effects``."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -186,25 +186,13 @@ class Recovery:
     def _has_approved(self, connection: Connection, case: Case, account_id: str) -> bool:
         """Return whether an operator has approved it, by this account or by another one that has their address."""
         approved_by = self.approved_by(connection, case)
-        own, theirs = (self._addresses(connection, each) for each in ({account_id}, approved_by))
+        addresses = self.effects.impartiality.addresses
+        own, theirs = (addresses(connection, each) for each in ({account_id}, approved_by))
         return account_id in approved_by or not own.isdisjoint(theirs)
 
-    def _addresses(self, connection: Connection, account_ids: Collection[str]) -> frozenset[str]:
-        people = self.effects.accounts.persons(connection, account_ids).values()
-        return frozenset(each.email.casefold() for each in people if each.email is not None and each.email_verified)
-
     def is_partial(self, connection: Connection, case: Case, account_id: str) -> bool:
-        """Return whether somebody wants the account, or has wanted it, by this case or another.
-
-        Or has an address of somebody who does, or the account's own.
-        """
-        cases = self.effects.cases.of_registry_account(connection, case.registry_id)
-        wanting = {each.account_id for each in cases}
-        legacy = self.effects.ledger.get(connection, case.registry_id)
-        theirs = self._addresses(connection, wanting)
-        if legacy is not None and legacy.email is not None:
-            theirs |= {legacy.email.casefold()}
-        return account_id in wanting or not self._addresses(connection, {account_id}).isdisjoint(theirs)
+        """Return whether somebody has a part in what they would look at."""
+        return self.effects.impartiality.has_part(connection, account_id, case)
 
     def where(self, legacy: LegacyAccount, case: Case) -> tuple[str, ...]:
         """Return the repositories that the marker is looked for in."""
