@@ -54,7 +54,7 @@ types: $(DEV)
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
-	for set in '--extra build --extra dev --output-file requirements-dev.txt' \
+	for set in '--extra build --extra dev --extra tracing --output-file requirements-dev.txt' \
 		'--extra build --constraint requirements-dev.txt --output-file requirements.txt'; do \
 		.venv-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
 			--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links $$set; done

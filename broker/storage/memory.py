@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from math import ceil
+from secrets import token_hex
 from threading import Lock
 
-from broker.storage.shortlived import StoreFull, check_ttls
+from broker.storage.shortlived import Done, StoreFull, Window, check_ttls
 
 _SWEEP_SECONDS = 60.0
 # A full store is swept more often, yet not at every write: a sweep looks at everything.
@@ -24,6 +26,8 @@ class MemoryStore:
         self._lock = Lock()
         self._values: dict[str, tuple[bytes, float]] = {}
         self._indexes: dict[str, dict[str, float]] = {}
+        # By key, what was counted there and until when it counts, the oldest first.
+        self._windows: dict[str, dict[str, float]] = {}
         self._members = 0
         self._swept_at = clock()
 
@@ -74,29 +78,62 @@ class MemoryStore:
         index: Sequence[tuple[str, str, int]] = (),
         unindex: Sequence[tuple[str, str]] = (),
     ) -> bool:
-        check_ttls(ttl for _, _, ttl in (*put, *index))
+        return self.step(take=take, put=put, delete=delete, index=index, unindex=unindex).done
+
+    def step(
+        self,
+        *,
+        take: Sequence[str] = (),
+        get: Sequence[str] = (),
+        put: Sequence[tuple[str, bytes, int]] = (),
+        delete: Sequence[str] = (),
+        index: Sequence[tuple[str, str, int]] = (),
+        unindex: Sequence[tuple[str, str]] = (),
+        count: Sequence[Window] = (),
+        look: Sequence[Window] = (),
+    ) -> Done:
+        check_ttls([*(ttl for _, _, ttl in (*put, *index)), *(each.seconds for each in count)])
+        mark = token_hex(8) if count else ""
         with self._lock:
             now = self._clock()
-            if any(self._live(key, now) is None for key in take):
-                return False
-            self._make_room([key for key, _, _ in put], [(name, member) for name, member, _ in index], now)
-            for key in (*take, *delete):
-                self._values.pop(key, None)
-            for name, member in unindex:
-                self._drop_member(name, member)
-            for key, value, ttl in put:
-                self._values[key] = (value, now + ttl)
-            for name, member, ttl in index:
-                members = self._indexes.setdefault(name, {})
-                self._members += member not in members
-                members[member] = now + ttl
-            return True
+            taken = [self._live(key, now) for key in take]
+            values = [self._live(key, now) for key in get]
+            waits, looked = [self._wait(each, now) for each in count], [self._wait(each, now) for each in look]
+            done = None not in taken and not any(waits)
+            if done:
+                members = [*((name, member) for name, member, _ in index), *((each.key, mark) for each in count)]
+                self._make_room([key for key, _, _ in put], members, now)
+                for key in (*take, *delete):
+                    self._values.pop(key, None)
+                for name, member in unindex:
+                    self._drop(self._indexes, name, member)
+                for key, value, ttl in put:
+                    self._values[key] = (value, now + ttl)
+                for name, member, ttl in index:
+                    self._add(self._indexes, name, member, now + ttl)
+                for each in count:
+                    self._add(self._windows, each.key, mark, now + each.seconds)
+        return Done(done=done, taken=taken, values=values, waits=waits, looked=looked, mark=mark)
+
+    def uncount(self, keys: Sequence[str], mark: str) -> None:
+        with self._lock:
+            for key in keys:
+                self._drop(self._windows, key, mark)
 
     def close(self) -> None:
         with self._lock:
             self._values.clear()
             self._indexes.clear()
+            self._windows.clear()
             self._members = 0
+
+    def _wait(self, window: Window, now: float) -> int:
+        counted = self._windows.get(window.key, {})
+        # What a shorter window of the same key counted is over sooner; each entry knows its own end.
+        live = sorted(until for until in counted.values() if until > now)
+        if len(live) < window.size:
+            return 0
+        return max(1, ceil(live[len(live) - window.size] - now)) if window.size > 0 else window.seconds
 
     def _live(self, key: str, now: float) -> bytes | None:
         entry = self._values.get(key)
@@ -121,13 +158,19 @@ class MemoryStore:
     def _sweep(self, now: float) -> None:
         self._swept_at = now
         self._values = {key: entry for key, entry in self._values.items() if entry[1] > now}
-        members = [(name, each, until) for name, of in self._indexes.items() for each, until in of.items()]
-        for name, member in [(name, each) for name, each, until in members if until <= now]:
-            self._drop_member(name, member)
+        for kept in (self._indexes, self._windows):
+            members = [(name, each, until) for name, of in kept.items() for each, until in of.items()]
+            for name, member in [(name, each) for name, each, until in members if until <= now]:
+                self._drop(kept, name, member)
 
-    def _drop_member(self, name: str, member: str) -> None:
-        members = self._indexes.get(name, {})
+    def _add(self, kept: dict[str, dict[str, float]], name: str, member: str, until: float) -> None:
+        members = kept.setdefault(name, {})
+        self._members += member not in members
+        members[member] = until
+
+    def _drop(self, kept: dict[str, dict[str, float]], name: str, member: str) -> None:
+        members = kept.get(name, {})
         if members.pop(member, None) is not None:
             self._members -= 1
             if not members:
-                del self._indexes[name]
+                del kept[name]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from secrets import token_hex
 from typing import cast
 
 from redis import Redis
@@ -9,39 +10,74 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from broker.storage.shortlived import StoreUnavailable, check_ttls
+from broker.storage.shortlived import Done, StoreUnavailable, Window, check_ttls
 
 _TIMEOUT_SECONDS = 2
 
-# ARGV: how many keys to take, delete and put, and how many members to add and remove; then value and ttl of
-# each put, member and ttl of each addition, member of each removal. KEYS: keys and indexes in the same order.
-# An index is a sorted set whose scores are the members' expiry times, by the server's clock.
-_COMMIT = """
-local takes, deletes, puts = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local additions, removals = tonumber(ARGV[4]), tonumber(ARGV[5])
+# ARGV: how many keys to take, delete, put and get, members to add and remove, windows to count in and to look at; the
+# mark; then value and ttl of each put, member and ttl of each addition, member of each removal, size and seconds of
+# each window. KEYS: in the order of these numbers, but that what is read comes after the indexes.
+# An index is a sorted set whose scores are the members' expiry times in seconds, a window one whose scores are when
+# something was counted, in milliseconds; both by the server's clock.
+_STEP = """
+local takes, deletes, puts, gets = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local additions, removals = tonumber(ARGV[5]), tonumber(ARGV[6])
+local counts, looks, mark = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
+local time = redis.call('TIME')
+local seconds, milliseconds = tonumber(time[1]), tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local done, taken, values, waits, looked = 1, {}, {}, {}, {}
 for i = 1, takes do
-  if redis.call('EXISTS', KEYS[i]) == 0 then return 0 end
+  taken[i] = redis.call('GET', KEYS[i])
+  if not taken[i] then done = 0 end
 end
-local k, a = takes + deletes, 5
+local written = takes + deletes + puts + additions + removals
+for i = 1, gets do values[i] = redis.call('GET', KEYS[written + i]) end
+local windows = written + gets
+local sizes = 9 + 2 * puts + 2 * additions + removals
+local function wait(key, size, span)
+  local from = '(' .. string.format('%.0f', milliseconds - span)
+  local held = redis.call('ZCOUNT', key, from, '+inf')
+  if held < size then return 0 end
+  if size < 1 then return math.ceil(span / 1000) end
+  local last = redis.call('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', held - size, 1)
+  return math.max(1, math.ceil((tonumber(last[2]) + span - milliseconds) / 1000))
+end
+for i = 1, counts + looks do
+  local size, span = tonumber(ARGV[sizes + 2 * i - 1]), tonumber(ARGV[sizes + 2 * i]) * 1000
+  local left = wait(KEYS[windows + i], size, span)
+  if i <= counts then
+    waits[i] = left
+    if left > 0 then done = 0 end
+  else
+    looked[i - counts] = left
+  end
+end
+if done == 0 then return {0, taken, values, waits, looked} end
+local k, a = takes + deletes, 9
 for i = 1, k do redis.call('DEL', KEYS[i]) end
 for i = 1, puts do
   redis.call('SET', KEYS[k + i], ARGV[a + 1], 'EX', ARGV[a + 2])
   a = a + 2
 end
 k = k + puts
-local now = tonumber(redis.call('TIME')[1])
 local indexes = k + additions
 for i = 1, removals do
   redis.call('ZREM', KEYS[indexes + i], ARGV[a + 2 * additions + i])
 end
 for i = 1, additions do
   local ttl = tonumber(ARGV[a + 2])
-  redis.call('ZREMRANGEBYSCORE', KEYS[k + i], '-inf', now)
-  redis.call('ZADD', KEYS[k + i], now + ttl, ARGV[a + 1])
+  redis.call('ZREMRANGEBYSCORE', KEYS[k + i], '-inf', seconds)
+  redis.call('ZADD', KEYS[k + i], seconds + ttl, ARGV[a + 1])
   if redis.call('TTL', KEYS[k + i]) < ttl then redis.call('EXPIRE', KEYS[k + i], ttl) end
   a = a + 2
 end
-return 1
+for i = 1, counts do
+  local key, ttl = KEYS[windows + i], tonumber(ARGV[sizes + 2 * i])
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', milliseconds - ttl * 1000))
+  redis.call('ZADD', key, string.format('%.0f', milliseconds), mark)
+  redis.call('EXPIRE', key, ttl + 1)
+end
+return {1, taken, values, waits, looked}
 """
 
 _MEMBERS = """
@@ -67,7 +103,7 @@ class RedisStore:
             decode_responses=False,
         )
         self._prefix = prefix
-        self._commit = self._redis.register_script(_COMMIT)
+        self._step = self._redis.register_script(_STEP)
         self._members = self._redis.register_script(_MEMBERS)
 
     def put(self, key: str, value: bytes, ttl: int) -> None:
@@ -114,19 +150,48 @@ class RedisStore:
         index: Sequence[tuple[str, str, int]] = (),
         unindex: Sequence[tuple[str, str]] = (),
     ) -> bool:
-        check_ttls(ttl for _, _, ttl in (*put, *index))
+        return self.step(take=take, put=put, delete=delete, index=index, unindex=unindex).done
+
+    def step(
+        self,
+        *,
+        take: Sequence[str] = (),
+        get: Sequence[str] = (),
+        put: Sequence[tuple[str, bytes, int]] = (),
+        delete: Sequence[str] = (),
+        index: Sequence[tuple[str, str, int]] = (),
+        unindex: Sequence[tuple[str, str]] = (),
+        count: Sequence[Window] = (),
+        look: Sequence[Window] = (),
+    ) -> Done:
+        check_ttls([*(ttl for _, _, ttl in (*put, *index)), *(each.seconds for each in count)])
         keys = [self._key(key) for key in (*take, *delete)]
         keys += [self._key(key) for key, _, _ in put]
         keys += [self._index(name) for name, _, _ in index]
         keys += [self._index(name) for name, _ in unindex]
-        arguments: list[str | bytes | int] = [len(take), len(delete), len(put), len(index), len(unindex)]
+        keys += [self._key(key) for key in get]
+        keys += [self._window(each.key) for each in (*count, *look)]
+        mark = token_hex(8) if count else ""
+        arguments: list[str | bytes | int] = [len(take), len(delete), len(put), len(get), len(index), len(unindex)]
+        arguments += [len(count), len(look), mark]
         for _, value, ttl in put:
             arguments += [value, ttl]
         for _, member, ttl in index:
             arguments += [member, ttl]
         arguments += [member for _, member in unindex]
+        for each in (*count, *look):
+            arguments += [each.size, each.seconds]
         with _failing_closed():
-            return bool(self._commit(keys=keys, args=arguments) == 1)
+            done, taken, values, waits, looked = self._step(keys=keys, args=arguments)
+        return Done(done=done == 1, taken=taken, values=values, waits=waits, looked=looked, mark=mark)
+
+    def uncount(self, keys: Sequence[str], mark: str) -> None:
+        if not keys:
+            return
+        with _failing_closed(), self._redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.zrem(self._window(key), mark)
+            pipeline.execute()
 
     def close(self) -> None:
         self._redis.close()
@@ -136,6 +201,9 @@ class RedisStore:
 
     def _index(self, index: str) -> str:
         return f"{self._prefix}index:{index}"
+
+    def _window(self, key: str) -> str:
+        return f"{self._prefix}window:{key}"
 
 
 @contextmanager

@@ -11,6 +11,9 @@ from alembic.util import CommandError
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
+import broker.limits.model
+import broker.metrics.model
+import broker.switches.model  # noqa: F401
 import migrations.accounts.model  # noqa: F401  every model, so that the metadata is whole
 from broker.storage.database import Database, metadata
 from broker.storage.schema import is_current, upgrade

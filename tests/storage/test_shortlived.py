@@ -7,6 +7,7 @@ from secrets import token_hex
 
 import pytest
 
+from broker.storage.shortlived import Window
 from broker.storage.store import MemoryStore, RedisStore, ShortLived
 from tests.storage.parallel import in_parallel
 
@@ -233,3 +234,72 @@ def test_a_time_to_live_is_above_zero(store: ShortLived, ttl: int) -> None:
     with pytest.raises(ValueError, match="above zero"):
         store.commit(index=[("index", "member", ttl)])
     assert store.get("key") is None
+
+
+def test_a_step_reads_takes_and_writes_at_once(store: ShortLived) -> None:
+    store.put("code", b"one", 60)
+    store.put("mark", b"two", 60)
+    first = store.step(take=["code"], get=["mark", "none"], put=[("next", b"three", 60)])
+    assert (first.done, first.taken, first.values) == (True, [b"one"], [b"two", None])
+    assert store.get("code") is None
+    assert store.get("next") == b"three"
+
+
+def test_a_step_that_lacks_a_key_reads_and_changes_nothing(store: ShortLived) -> None:
+    store.put("mark", b"two", 60)
+    again = store.step(take=["code"], get=["mark"], put=[("next", b"three", 60)], count=[Window("w", 1, 60)])
+    assert (again.done, again.taken, again.values) == (False, [None], [b"two"])
+    assert store.get("next") is None
+    assert store.step(count=[Window("w", 1, 60)]).done
+
+
+def test_a_window_lets_in_its_size_and_tells_how_long_to_wait(store: ShortLived) -> None:
+    window = Window("w", 3, 60)
+    assert [store.step(count=[window]).done for _ in range(4)] == [True, True, True, False]
+    full = store.step(count=[window, Window("other", 1, 60)], put=[("next", b"three", 60)])
+    assert not full.done
+    assert 55 <= full.waits[0] <= 60
+    assert full.waits[1] == 0
+    assert store.get("next") is None
+    # What was refused counted nowhere.
+    assert store.step(count=[Window("other", 1, 60)]).done
+
+
+def test_a_window_slides(bench: Bench) -> None:
+    store, window = bench.store, Window("w", 2, 2)
+    assert store.step(count=[window]).done
+    bench.wait(1)
+    assert store.step(count=[window]).done
+    assert not store.step(count=[window]).done
+    bench.wait(1)
+    assert store.step(count=[window]).done
+    assert not store.step(count=[window]).done
+
+
+def test_looking_at_a_window_counts_nothing_and_hinders_nothing(store: ShortLived) -> None:
+    window = Window("w", 1, 60)
+    assert store.step(look=[window]).looked == [0]
+    assert store.step(count=[window]).done
+    looked = store.step(look=[window], put=[("next", b"three", 60)])
+    assert looked.done
+    assert 55 <= looked.looked[0] <= 60
+    assert store.get("next") == b"three"
+
+
+def test_what_was_counted_is_given_back(store: ShortLived) -> None:
+    windows = [Window("a", 1, 60), Window("b", 1, 60)]
+    counted = store.step(count=windows)
+    assert not store.step(count=windows).done
+    store.uncount(["a", "b"], counted.mark)
+    store.uncount([], counted.mark)
+    assert store.step(count=windows).done
+
+
+def test_a_window_of_no_size_lets_nothing_in(store: ShortLived) -> None:
+    refused = store.step(count=[Window("w", 0, 60)])
+    assert (refused.done, list(refused.waits)) == (False, [60])
+
+
+def test_of_parallel_counts_as_many_pass_as_there_is_room(store: ShortLived) -> None:
+    window = Window("w", 5, 60)
+    assert sum(in_parallel(20, lambda: store.step(count=[window]).done)) == 5

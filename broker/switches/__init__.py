@@ -1,0 +1,1 @@
+"""Kill switches: what operators turn off at once, on every host, without a new configuration."""
