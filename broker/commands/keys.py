@@ -19,6 +19,7 @@ from broker.keys.signing import SigningKeys
 from broker.oidc.reseal import reseal_families
 from broker.settings import Settings
 from broker.settings.clients import ALGORITHMS
+from broker.signin.kept import reseal_proofs
 from broker.storage.database import Database
 from broker.tenants.reseal import reseal_reasons
 from migrations.accounts import reseal as old_world
@@ -31,6 +32,7 @@ RESEALED: Mapping[str, Reseal] = {
     "refresh_families.record_sealed": reseal_families,
     "invitations.email_sealed": reseal_invitations,
     "last_sign_ins.proof_sealed": reseal_last_sign_ins,
+    "kept_proofs.proof_sealed": reseal_proofs,
     "exceptions.reason_sealed": reseal_reasons,
     "organizations.contact_sealed": reseal_contacts,
     **old_world.RESEALED,

@@ -13,6 +13,7 @@ from broker.keys.pseudonyms import Pseudonyms
 from broker.settings import SettingsError
 from broker.settings.migration import MigrationSettings
 from broker.settings.problem import Problem
+from broker.signin.kept import KeptProofs
 from broker.signin.policy import Policy
 from broker.signin.standing import Standing
 from migrations.accounts.admins import Admins
@@ -62,6 +63,7 @@ def look_back(
     organizations: Organizations,
     operators: Operators,
     standing: Standing,
+    proofs: KeptProofs,
     pseudonyms: Pseudonyms,
     policy: Policy,
 ) -> OldWorld:
@@ -70,10 +72,11 @@ def look_back(
     effects = Effects(
         ledger=ledger,
         cases=Cases(base.cipher),
-        admins=Admins(cipher=base.cipher, index=base.index, standing=standing),
+        admins=Admins(cipher=base.cipher, index=base.index, standing=standing, proofs=proofs),
         accounts=accounts,
         organizations=organizations,
         standing=standing,
+        proofs=proofs,
         events=SecurityEvents(base.settings.streams),
         notices=Notices(
             accounts=accounts,

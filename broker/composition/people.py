@@ -23,6 +23,7 @@ from broker.composition.foundation import Foundation
 from broker.composition.old_world import OldWorld, look_back
 from broker.keys.pseudonyms import Pseudonyms
 from broker.signin.ending import Ending
+from broker.signin.kept import KeptProofs
 from broker.signin.opening import Opening
 from broker.signin.policy import Policy
 from broker.signin.sessions import Sessions
@@ -100,7 +101,6 @@ def gather(base: Foundation) -> People:
         last_sign_ins=last_sign_ins,
         configured=configured,
     )
-    changes = Changes(audit, notices, preview.shut_out)
     sign_ins_of_members = SignInsOfMembers(last_sign_ins, belongings, Suspensions(audit))
     operators = Operators(audit)
     providers = {
@@ -115,6 +115,8 @@ def gather(base: Foundation) -> People:
         exceptions=exceptions,
         providers=providers.keys(),
     )
+    proofs = KeptProofs(cipher=cipher, standing=standing, policy=policy)
+    changes = Changes(audit, notices, preview.shut_out, proofs)
     organizations = Organizations(accounts, audit, changes)
     old_world = (
         look_back(
@@ -124,6 +126,7 @@ def gather(base: Foundation) -> People:
             organizations=organizations,
             operators=operators,
             standing=standing,
+            proofs=proofs,
             pseudonyms=pseudonyms,
             policy=policy,
         )

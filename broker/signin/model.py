@@ -1,6 +1,6 @@
-"""The tables of what providers have been seen to prove, and of the probes that see it."""
+"""The tables of what providers have been seen to prove, of the probes that see it, and of proofs that are kept."""
 
-from sqlalchemy import Column, String, Table, Text
+from sqlalchemy import Column, LargeBinary, String, Table, Text
 
 from broker.storage.database import UtcDateTime, metadata
 
@@ -21,4 +21,12 @@ probes = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("result", Text),  # masked, as JSON; none until the sign-in has come back
+)
+
+kept_proofs = Table(
+    "kept_proofs",
+    metadata,
+    Column("reference", String, primary_key=True),  # the id of what rests on it: a case, a future admin, a change
+    Column("proof_sealed", LargeBinary, nullable=False),  # JSON: a whole sign-in, as broker.signin.kept has it
+    Column("kept_at", UtcDateTime, nullable=False),  # when it was judged first
 )

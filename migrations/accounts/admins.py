@@ -11,10 +11,12 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from broker.keys.cipher import FieldCipher
 from broker.keys.pseudonyms import BlindIndex
-from broker.signin.proven import Way
+from broker.signin.kept import KeptProofs, forget
+from broker.signin.proven import Proven, Way
 from broker.signin.standing import Standing
 from broker.storage.sealed import digest
 from broker.tenants.domains import owner_of
+from claims.decision import Purpose
 from migrations.accounts.cases import Case, CaseWay, columns_of
 from migrations.accounts.model import case_admins as table
 from migrations.accounts.records import LegacyAccount
@@ -38,10 +40,11 @@ class Named:
 class Admins:
     """Keeps them."""
 
-    def __init__(self, *, cipher: FieldCipher, index: BlindIndex, standing: Standing) -> None:
+    def __init__(self, *, cipher: FieldCipher, index: BlindIndex, standing: Standing, proofs: KeptProofs) -> None:
         self._cipher = cipher
         self._index = index
         self._standing = standing
+        self._proofs = proofs
 
     def name(self, connection: Connection, case: Case, emails: Sequence[str]) -> list[tuple[Named, str]]:
         """Write those who were named, and return each with the token of the link that they accept by."""
@@ -80,24 +83,29 @@ class Admins:
         row = connection.execute(select(table).where(table.c.token_hash == digest(token))).one_or_none()
         return self._read(row) if row is not None else None
 
-    def accept(self, connection: Connection, named: Named, way: Way, now: datetime) -> bool:
-        """Write that somebody accepted, and return whether they had not before."""
+    def accept(self, connection: Connection, named: Named, proven: Proven, now: datetime) -> bool:
+        """Write that somebody accepted, with their proof, and return whether they had not before."""
         accepted = connection.execute(
             update(table)
             .where(table.c.id == named.id, table.c.accepted_at.is_(None))
-            .values(**columns_of(way), accepted_at=now)
+            .values(**columns_of(proven), accepted_at=now)
         )
-        return accepted.rowcount == 1
+        if accepted.rowcount != 1:
+            return False
+        self._proofs.keep(connection, named.id, proven, now)
+        return True
 
     def still_able(self, connection: Connection, legacy: LegacyAccount, named: Named, now: datetime) -> bool:
-        """Return whether somebody who accepted could still sign in that way, and from the tenant that it takes."""
-        if named.way is None:
+        """Return whether somebody who accepted could still do so, that way, and from the tenant that it takes."""
+        if named.way is None or not self._proofs.still_hold(connection, named.id, Purpose.CLAIM, now):
             return False
         admission, person = self._standing.open_way(connection, named.way.as_of(now), now)
         return admission is not None and person is not None and comes_from(connection, legacy, named.way)
 
     def forget(self, connection: Connection, case: Case) -> None:
-        """Forget the addresses that were named."""
+        """Forget the addresses that were named, and the proofs of who accepted."""
+        named = connection.execute(select(table.c.id).where(table.c.case_id == case.id)).scalars()
+        forget(connection, list(named))
         connection.execute(delete(table).where(table.c.case_id == case.id))
 
     def _read(self, row: Row[*tuple[Any, ...]]) -> Named:

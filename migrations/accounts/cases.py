@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from broker.keys.cipher import FieldCipher
+from broker.signin import kept
 from broker.signin.proven import Way
 from migrations.accounts.model import cases as table
 
@@ -162,6 +163,8 @@ class Cases:
 
     def move(self, connection: Connection, case: Case, state: CaseState, **values: object) -> Case:
         """Put a case into another state, together with these columns, and return it as it is then."""
+        if values.get("ended_at") is not None:
+            kept.forget(connection, [case.id])
         connection.execute(update(table).where(table.c.id == case.id).values(state=state.value, **values))
         return self.get(connection, case.id)
 

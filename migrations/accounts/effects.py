@@ -22,8 +22,10 @@ from broker.accounts.service import AccountClosed, Accounts
 from broker.audit.service import Audit
 from broker.events.security import EventKind, SecurityEvents
 from broker.events.service import Outbox
-from broker.signin.proven import Way
+from broker.signin.kept import KeptProofs
+from broker.signin.proven import Proven
 from broker.signin.standing import Standing
+from claims.decision import Purpose
 from migrations.accounts import links, words
 from migrations.accounts.admins import Admins, comes_from
 from migrations.accounts.cases import DISPUTED, Case, CaseKind, Cases, CaseState
@@ -53,6 +55,7 @@ class Effects:
     accounts: Accounts
     organizations: Organizations
     standing: Standing
+    proofs: KeptProofs
     events: SecurityEvents
     notices: Notices
     outbox: Outbox
@@ -63,7 +66,7 @@ class Effects:
         connection: Connection,
         legacy: LegacyAccount,
         kind: CaseKind,
-        way: Way,
+        proven: Proven,
         now: datetime,
         *,
         due_at: datetime,
@@ -71,15 +74,17 @@ class Effects:
     ) -> Case:
         """Open a case that takes effect at ``due_at``; ``legacy`` is held, and nobody else can start one meanwhile.
 
-        Raises :class:`TooLate` where somebody has a part in the account already, or the campaign is over for it.
+        ``proven`` is judged again then. Raises :class:`TooLate` where somebody has a part in the account already, or
+        the campaign is over for it.
         """
         if legacy.state is not State.PENDING:
             raise TooLate
         case = self.cases.open(
-            connection, kind, legacy.registry_id, way, CaseState.WAITING, now, due_at=due_at, details=details
+            connection, kind, legacy.registry_id, proven, CaseState.WAITING, now, due_at=due_at, details=details
         )
+        self.proofs.keep(connection, case.id, proven, now)
         self.ledger.write(connection, legacy.registry_id, state=State.WAITING.value)
-        self._telling.record(connection, f"{kind.value}_waits", case, way.account_id, now)
+        self._telling.record(connection, f"{kind.value}_waits", case, proven.account_id, now)
         return case
 
     def wait(self, connection: Connection, case: Case, now: datetime, *, due_at: datetime) -> Case:
@@ -422,7 +427,9 @@ class Effects:
         return current
 
     def _still_open(self, connection: Connection, case: Case, now: datetime) -> bool:
-        """Return whether whoever started it could still sign in the way they did (T5), however long ago that was."""
+        """Return whether whoever started it could do so still (T1, T5), however long ago that was."""
+        if not self.proofs.still_hold(connection, case.id, Purpose.CLAIM, now):
+            return False
         admission, person = self.standing.open_way(connection, case.way.as_of(now), now)
         return admission is not None and person is not None
 

@@ -12,9 +12,6 @@ from broker.accounts.organizations.capabilities import FreshOperator
 from broker.events.model import outbox, security_events
 from broker.events.security import SecurityEvents
 from broker.events.service import payload_context
-from broker.settings import PolicySettings
-from broker.signin.policy import Policy
-from broker.signin.standing import Standing
 from broker.storage.database import Database
 from migrations.accounts.admins import Admins
 from migrations.accounts.cases import Case, CaseKind, Cases, CaseState
@@ -24,7 +21,7 @@ from migrations.accounts.links import Verb
 from migrations.accounts.model import case_approvals, legacy_accounts
 from migrations.accounts.notices import Notices
 from migrations.accounts.records import Ledger, LegacyAccount, dump_packages, sealing_context
-from tests.accounts.organizations.rooms import ISSUER, NOW, PROVIDERS, Room, SignIn
+from tests.accounts.organizations.rooms import ISSUER, NOW, Room, SignIn
 
 WEEK = timedelta(days=7)
 
@@ -35,16 +32,9 @@ class OldRoom(Room):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._accounts: dict[str, str] = {}
-        self.standing = Standing(
-            accounts=self.accounts,
-            policy=Policy(PolicySettings()),
-            admissions=self.admissions,
-            exceptions=self.exceptions,
-            providers=PROVIDERS,
-        )
         self.ledger = Ledger(self.cipher, self.index)
         self.cases = Cases(self.cipher)
-        self.named = Admins(cipher=self.cipher, index=self.index, standing=self.standing)
+        self.named = Admins(cipher=self.cipher, index=self.index, standing=self.standing, proofs=self.proofs)
         self.effects = Effects(
             ledger=self.ledger,
             cases=self.cases,
@@ -52,6 +42,7 @@ class OldRoom(Room):
             accounts=self.accounts,
             organizations=self.organizations,
             standing=self.standing,
+            proofs=self.proofs,
             events=SecurityEvents(["registry"]),
             notices=Notices(
                 accounts=self.accounts,

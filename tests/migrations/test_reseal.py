@@ -74,6 +74,6 @@ def test_the_old_world_opens_under_the_newest_key_alone_and_was_never_read_as_a_
         assert newer.open(legacy.hash_sealed or b"", sealing_context("hash", "47")) == b"hash"
         again = Cases(newer).get(connection, case.id)
         assert again.details == {"organization": NAME}
-        admins = Admins(cipher=newer, index=room.index, standing=room.standing).of(connection, again)
-        assert {each.email for each in admins} == {address("ada"), address("bob")}
+        admins = Admins(cipher=newer, index=room.index, standing=room.standing, proofs=room.proofs)
+        assert {each.email for each in admins.of(connection, again)} == {address("ada"), address("bob")}
         assert contact_of(connection, newer, str(again.organization_id)) == "42@old.example"

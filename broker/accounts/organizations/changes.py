@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
@@ -18,6 +19,10 @@ from broker.accounts.organizations.people import admins_of, hold, hold_as_admin
 from broker.accounts.organizations.records import Share, TooOften
 from broker.audit.service import Audit
 from broker.storage.database import Database
+from claims.decision import Purpose
+
+if TYPE_CHECKING:
+    from broker.signin.kept import KeptProofs
 
 __all__ = ["WAIT", "Applier", "Change", "ChangeKind", "Changes", "Obsolete"]
 
@@ -38,10 +43,11 @@ ShutOut = Callable[[Connection, str], Collection[str]]
 class Changes:
     """The verbs of changes that wait."""
 
-    def __init__(self, audit: Audit, notices: Notices, shut_out: ShutOut) -> None:
+    def __init__(self, audit: Audit, notices: Notices, shut_out: ShutOut, proofs: "KeptProofs") -> None:
         self._audit = audit
         self._notices = notices
         self._shut_out = shut_out
+        self._proofs = proofs
 
     def propose(
         self,
@@ -88,6 +94,7 @@ class Changes:
                 state="pending",
             )
         )
+        self._proofs.keep(connection, change.id, admin.proven, admin.now)
         self._record(connection, "change.proposed", change, admin.account_id, admin.now)
         self._tell(connection, change, self._asked_for(connection, change), admin.now)
         return change
@@ -200,9 +207,13 @@ class Changes:
         if taken is None:
             return False
         change = read(taken)
+        proven = self._proofs.still_hold(connection, change_id, Purpose.ADMINISTRATION, now)
+        self._proofs.forget(connection, [change_id])
         try:
             if change.requested_by not in admins_of(connection, organization_id):
                 raise Obsolete("not_an_admin")
+            if not proven:
+                raise Obsolete("proof_not_enough")
             with connection.begin_nested():
                 appliers[change.kind](connection, change, now)
         except Obsolete as error:
@@ -268,7 +279,10 @@ class Changes:
             .values(state=state, ended_by=by, ended_at=now)
             .returning(*changes.c)
         ).one_or_none()
-        return read(row) if row is not None else None
+        if row is None:
+            return None
+        self._proofs.forget(connection, [row.id])
+        return read(row)
 
     def _record(
         self, connection: Connection, action: str, change: Change, account_id: str | None, now: datetime, **more: str

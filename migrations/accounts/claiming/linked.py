@@ -14,10 +14,11 @@ from broker.accounts.carried import AlreadyCarried
 from broker.accounts.service import Resolved
 from broker.keys.pseudonyms import Pseudonyms
 from broker.signin.goals import SignedIn
+from broker.signin.kept import SignIn
 from broker.signin.policy import Policy
 from broker.signin.standing import judge
 from claims.decision import Purpose, Reason
-from migrations.accounts.cases import AlreadyHeld, Case, CaseKind, CaseState, CaseWay
+from migrations.accounts.cases import AlreadyHeld, Case, CaseKind, CaseState
 from migrations.accounts.claiming import holding
 from migrations.accounts.effects import Effects, TooLate
 from migrations.accounts.model import legacy_accounts, legacy_identities
@@ -49,6 +50,10 @@ class Linked:
             except (TooLate, AlreadyHeld, AlreadyCarried):
                 # Somebody was faster. That is no reason to refuse a sign-in that is satisfied.
                 _log.info("registry account %s is not attached to account %s", registry_id, account.account_id)
+
+    def expects(self, connection: Connection, signed_in: SignedIn) -> bool:
+        """Return whether something is this identity's: the registry knows them, though there is no account yet."""
+        return self._proves(signed_in) and bool(self._of_identity(connection, signed_in))
 
     def _proves(self, signed_in: SignedIn) -> bool:
         """Return whether MFA itself was proven, and not waived: what is attached is handed over for good."""
@@ -87,17 +92,18 @@ class Linked:
             legacy = self.effects.ledger.held(connection, registry_id)
             if legacy.state is not State.PENDING:
                 return  # it is frozen, and an operator decides
-        way = CaseWay(
+        proven = SignIn(
             account_id=account.account_id,
             identity_id=account.identity_id,
             provider_id=signed_in.provider_id,
             tenant=signed_in.admission.tid,
             guest=signed_in.identified.guest,
             signed_in_at=signed_in.now,
+            authentication=signed_in.identified.authentication,
         )
         now = signed_in.now
         due_at = holding.due_at(legacy, self.widely_used, now)
-        case = self.effects.begin(connection, legacy, CaseKind.LINKED, way, now, due_at=due_at)
+        case = self.effects.begin(connection, legacy, CaseKind.LINKED, proven, now, due_at=due_at)
         if due_at > now:
             holding.tell(connection, self.effects.notices, legacy, case, due_at)
             return

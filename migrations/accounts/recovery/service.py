@@ -256,6 +256,7 @@ class Recovery:
                 "package": wanted.package,
             },
         )
+        self.effects.proofs.keep(connection, case.id, person.proven, person.now)
         self._record(connection, "asked", _named(case), person.account_id, person.now)
         # Whoever asks first keeps nobody else from asking; only nobody is flooded with mails about it.
         self._tell_asked(connection, legacy, case, cases if len(asked) < MOST_RIVALS else None, person.now)

@@ -1,4 +1,4 @@
-"""Kill switches, limits that were raised for a time, and how many signed in by the hour."""
+"""Kill switches, limits that were raised for a time, how many signed in by the hour, and proofs that things rest on."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,4 +34,11 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String, nullable=False),
         sa.Column("count", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("hour", "provider_id", "outcome", name="pk_sign_in_counts"),
+    )
+    op.create_table(
+        "kept_proofs",
+        sa.Column("reference", sa.String, nullable=False),
+        sa.Column("proof_sealed", sa.LargeBinary, nullable=False),
+        sa.Column("kept_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("reference", name="pk_kept_proofs"),
     )

@@ -30,9 +30,12 @@ from broker.events.service import Outbox, payload_context
 from broker.keys.cipher import FieldCipher
 from broker.keys.pseudonyms import BlindIndex, Pseudonyms
 from broker.settings import PolicySettings
+from broker.signin.kept import KeptProofs
 from broker.signin.policy import Policy
 from broker.signin.standing import Standing
 from broker.storage.database import Database
+from broker.storage.memory import MemoryStore
+from broker.switches.service import Switches
 from broker.tenants.admission import Admissions
 from broker.tenants.exceptions import Exceptions
 from broker.tenants.model import attestations, exception_places, exceptions, mappings
@@ -76,6 +79,11 @@ class SignIn:
     def with_evidence(self, *given: Evidence) -> "SignIn":
         return replace(self, authentication=Authentication(evidence=given, auth_time=None))
 
+    def anew(self, now: datetime) -> "SignIn":
+        """Return the same, proven at ``now``."""
+        given = tuple(replace(each, observed_at=now) for each in self.authentication.evidence)
+        return replace(self, signed_in_at=now, authentication=replace(self.authentication, evidence=given))
+
     def by_tenant(self, tid: str, *, guest: bool = False) -> "SignIn":
         return replace(self, provider_id="entra", tenant=tid, guest=guest)
 
@@ -117,18 +125,21 @@ class Room:
             last_sign_ins=self.last_sign_ins,
             configured=self.configured,
         )
-        self.changes = Changes(self.audit, self.notices, self.preview.shut_out)
+        self.standing = Standing(
+            accounts=self.accounts,
+            policy=policy,
+            admissions=self.admissions,
+            exceptions=self.exceptions,
+            switches=Switches(database, MemoryStore(), self.audit),
+            providers=PROVIDERS,
+        )
+        self.proofs = KeptProofs(cipher=self.cipher, standing=self.standing, policy=policy)
+        self.changes = Changes(self.audit, self.notices, self.preview.shut_out, self.proofs)
         self.organizations = Organizations(self.accounts, self.audit, self.changes)
         self.invitations = Invitations(self.accounts, self.cipher, self.index, self.audit, self.outbox)
         self.rescue = Rescue(self.audit, self.changes, self.notices)
         self.authority = Authority(
-            sign_ins=Standing(
-                accounts=self.accounts,
-                policy=policy,
-                admissions=self.admissions,
-                exceptions=self.exceptions,
-                providers=PROVIDERS,
-            ),
+            sign_ins=self.standing,
             belongings=self.belongings,
             operators=self.operators,
             policy=policy,

@@ -57,10 +57,11 @@ def test_nobody_decides_on_what_they_have_a_part_in(office: Office, account: str
 
 def test_a_conversion_shows_its_organisation_and_whoever_accepted(office: Office, account: str) -> None:
     office.put(account, alias="confirmed")
-    case = office.begin(account, office.someone(), CaseKind.CONVERSION)
+    ada = office.someone()
+    case = office.begin(account, ada, CaseKind.CONVERSION)
     with office.world.parts.database.begin() as connection:
         ((named, _),) = office.effects.admins.name(connection, case, ["ada@old.example"])
-        assert office.effects.admins.accept(connection, named, case.way, office.world.clock())
+        assert office.effects.admins.accept(connection, named, ada.session, office.world.clock())
     said = text_of(office.get(f"{HERE}/cases/{case.id}"))
     assert "Organisation Ours Admins who accepted" in said
     assert "ada@old.example" not in said

@@ -31,7 +31,7 @@ def address(name: str) -> str:
 
 
 def just_now(sign_in: SignIn, now: datetime = NOW) -> FreshPerson:
-    return FreshPerson(account_id=sign_in.account_id, proven=sign_in, now=now)
+    return FreshPerson(account_id=sign_in.account_id, proven=sign_in.anew(now), now=now)
 
 
 class ConversionRoom(OldRoom):

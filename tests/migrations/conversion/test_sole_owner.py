@@ -213,7 +213,7 @@ def test_an_undo_switches_the_organisation_off_and_freezes_the_account(room: Con
 
 def change(room: ConversionRoom, case: Case, by: SignIn, whom: SignIn, verb: str, at: timedelta) -> Change:
     """Have an admin ask for another one's role, or membership, so long after it took effect."""
-    asking = fresh_admin(person_of(by, DUE + at), str(case.organization_id))
+    asking = fresh_admin(person_of(by.anew(DUE + at), DUE + at), str(case.organization_id))
     with room.database.begin() as connection:
         if verb == "remove":
             asked = room.organizations.remove_member(connection, asking, whom.account_id)
