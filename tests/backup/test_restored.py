@@ -1,0 +1,290 @@
+"""A restored broker: from either database into either, of this schema and the one before, and people sign in."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from redis import Redis
+from sqlalchemy import func, insert, select, text
+
+from broker.accounts.model import accounts, identities
+from broker.audit.model import audit_entries
+from broker.audit.service import Audit
+from broker.backup.restoring import Contents, NotRestored, check, restore
+from broker.backup.sealed import Derivation, Sealed
+from broker.backup.taking import as_configured, take
+from broker.oidc.model import refresh_families
+from broker.settings import Settings
+from broker.storage import schema
+from broker.storage.database import Database
+from broker.storage.redis_store import RedisStore
+from providers.standins import Standins
+from tests.servers import fresh_database
+from tests.world import TIMEOUT, Arrival, World, running
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+PASSPHRASE = "correct horse battery staple"
+QUICK = Derivation(memory_kib=64, passes=1, lanes=1)
+
+
+def silent(_table: str, _rows: int) -> None:
+    """Tell nobody."""
+
+
+def taken(database: Database, settings: Settings) -> BytesIO:
+    file = BytesIO()
+    take(
+        database,
+        file,
+        PASSPHRASE,
+        issuer=settings.issuer,
+        secrets=settings.secrets,
+        configuration=None,
+        audit=Audit(database, settings.secrets.audit_key()),
+        progress=silent,
+        now=NOW,
+        derivation=QUICK,
+    )
+    return file
+
+
+def put_back(file: BytesIO, database: Database, settings: Settings, *, keep_grants: bool = False) -> Contents:
+    return restore(
+        Sealed(file, PASSPHRASE),
+        database,
+        configured=as_configured(settings.secrets),
+        audit_key=settings.secrets.audit_key(),
+        keep_grants=keep_grants,
+        end_sessions=lambda: None,
+        progress=silent,
+        now=NOW,
+    )
+
+
+@contextmanager
+def new_database(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'restored.db'}"
+        return
+    with fresh_database(request.getfixturevalue("postgres_url")) as url:
+        yield url
+
+
+def refreshing(raw: dict[str, Any]) -> None:
+    client = raw["clients"]["registry"]
+    client["scopes"] = ["openid", "profile", "email", "offline_access"]
+    client["grant_types"] = ["authorization_code", "refresh_token"]
+
+
+def renewed(world: World, token: str) -> int:
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    basic = ("registry", world.secrets["registry"])
+    return requests.post(f"{world.base}/token", data=form, auth=basic, timeout=TIMEOUT).status_code
+
+
+def signed_in(world: World) -> tuple[str, str]:
+    """Return who it is to the registry, and a refresh token."""
+    visitor = world.visitor()
+    arrived = visitor.sign_in("2fa-true", "github", scope="openid offline_access")
+    assert isinstance(arrived, Arrival)
+    tokens = world.registry().redeem(arrived, visitor.last_request)
+    return str(tokens.claims["sub"]), str(tokens.response["refresh_token"])
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_known_user_signs_in_to_a_restored_broker_as_who_they_were(
+    request: pytest.FixtureRequest, tmp_path: Path, standins: Standins, migrated_sqlite: Path, kind: str
+) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "vestibule.db")
+    before = tmp_path / "before"
+    before.mkdir()
+    source = f"sqlite:///{tmp_path / 'vestibule.db'}"
+    with running(before, standins=standins, database_url=source, change=refreshing) as world:
+        who, token = signed_in(world)
+        while world.parts.audit.seal():
+            pass
+        file, settings, raw = taken(world.parts.database, world.parts.settings), world.parts.settings, world.raw
+    with new_database(request, tmp_path, kind) as url:
+        fresh = Database(url)
+        contents = put_back(file, fresh, settings)
+        assert contents.counts["refresh_families"] == 1
+        report = Audit(fresh, settings.secrets.audit_key()).verify()
+        assert report.ok
+        assert report.sealed > 0
+        with fresh.read() as connection:
+            assert connection.execute(select(func.count()).select_from(refresh_families)).scalar_one() == 0
+        fresh.dispose()
+
+        def as_before(fresh_raw: dict[str, Any]) -> None:
+            fresh_raw["secrets"], fresh_raw["clients"] = raw["secrets"], raw["clients"]
+
+        after = tmp_path / "after"
+        after.mkdir()
+        with running(after, standins=standins, database_url=url, change=as_before) as world:
+            assert signed_in(world)[0] == who
+            assert renewed(world, token) == 400, "grants have ended"
+            assert world.parts.audit.verify().ok
+            with world.parts.database.read() as connection:
+                assert connection.execute(select(func.count()).select_from(accounts)).scalar_one() == 1
+
+
+def test_grants_go_on_where_the_operator_says_so(tmp_path: Path, standins: Standins, migrated_sqlite: Path) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "vestibule.db")
+    with running(tmp_path, standins=standins, change=refreshing) as world:
+        signed_in(world)
+        file, settings = taken(world.parts.database, world.parts.settings), world.parts.settings
+    fresh = Database(f"sqlite:///{tmp_path / 'restored.db'}")
+    put_back(file, fresh, settings, keep_grants=True)
+    with fresh.read() as connection:
+        assert connection.execute(select(func.count()).select_from(refresh_families)).scalar_one() == 1
+    fresh.dispose()
+
+
+def settings_of(tmp_path: Path) -> Settings:
+    def key() -> str:
+        return secrets.token_urlsafe(32)
+
+    return Settings.model_validate(
+        {
+            "issuer": "http://localhost:8000",
+            "secrets": {
+                "encryption": {"v1": key()},
+                "pseudonym": {"v1": key()},
+                "index": key(),
+                "audit": key(),
+                "cookies": key(),
+            },
+            "mail": {"url": f"directory:{tmp_path}", "sender": "vestibule@login.example"},
+        }
+    )
+
+
+def fill(database: Database, settings: Settings, count: int = 3) -> None:
+    rows = [{"id": f"a{n}", "kind": "person", "status": "active", "created_at": NOW} for n in range(count)]
+    audit = Audit(database, settings.secrets.audit_key())
+    with database.begin() as connection:
+        connection.execute(insert(accounts), rows)
+        for n in range(3):
+            audit.record(connection, action="account.created", account_id=f"a{n}", now=NOW)
+    audit.seal(2)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_every_table_comes_back_from_either_database_into_either(
+    request: pytest.FixtureRequest, database: Database, tmp_path: Path, kind: str
+) -> None:
+    settings = settings_of(tmp_path)
+    fill(database, settings, count=2500)
+    file = taken(database, settings)
+    with new_database(request, tmp_path, kind) as url:
+        fresh = Database(url)
+        contents = put_back(file, fresh, settings)
+        assert contents.counts["accounts"] == 2500
+        with fresh.begin() as connection:
+            assert connection.execute(select(func.count()).select_from(accounts)).scalar_one() == 2500
+            # What counts up by itself goes on after what is there.
+            Audit(fresh, settings.secrets.audit_key()).record(connection, action="test.done", now=NOW)
+            last = connection.execute(select(func.max(audit_entries.c.id), func.count(audit_entries.c.id))).one()
+            assert last[0] == last[1] == 6
+        again = check(Sealed(taken(fresh, settings), PASSPHRASE), silent)
+        assert again.counts.keys() == contents.counts.keys()
+        fresh.dispose()
+
+
+def test_a_backup_of_the_schema_before_is_brought_to_this_one(tmp_path: Path) -> None:
+    settings, old = settings_of(tmp_path), Database(f"sqlite:///{tmp_path / 'old.db'}")
+    with old.begin() as connection:
+        schema.upgrade_to(connection, "0004")
+    fill(old, settings)
+    file = taken(old, settings)
+    old.dispose()
+    fresh = Database(f"sqlite:///{tmp_path / 'new.db'}")
+    contents = put_back(file, fresh, settings)
+    assert contents.head.schema == "0004"
+    assert "switches" not in contents.counts
+    assert schema.is_current(fresh)
+    fresh.dispose()
+
+
+def test_a_backup_is_of_one_moment_though_others_write_meanwhile(database: Database, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    fill(database, settings)
+    file = BytesIO()
+
+    def write(table: str, _rows: int) -> None:
+        row = {"id": f"while-{table}", "kind": "person", "status": "active", "created_at": NOW}
+        identity = {"id": table, "account_id": row["id"], "provider_id": "github", "pseudonym": table, "linked_at": NOW}
+        with database.begin() as connection:
+            connection.execute(insert(accounts).values(row))
+            connection.execute(insert(identities).values(identity))
+
+    take(
+        database,
+        file,
+        PASSPHRASE,
+        issuer=settings.issuer,
+        secrets=settings.secrets,
+        configuration=None,
+        audit=Audit(database, settings.secrets.audit_key()),
+        progress=write,
+        now=NOW,
+        derivation=QUICK,
+    )
+    counts = check(Sealed(file, PASSPHRASE), silent).counts
+    assert (counts["accounts"], counts["identities"]) == (3, 0)
+
+
+def test_what_cannot_be_finished_leaves_the_database_as_it_was(tmp_path: Path, migrated_sqlite: Path) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "source.db")
+    settings, source = settings_of(tmp_path), Database(f"sqlite:///{tmp_path / 'source.db'}")
+    fill(source, settings)
+    file = taken(source, settings)
+    source.dispose()
+    fresh = Database(f"sqlite:///{tmp_path / 'new.db'}")
+
+    def away() -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        restore(
+            Sealed(file, PASSPHRASE),
+            fresh,
+            configured=as_configured(settings.secrets),
+            audit_key=settings.secrets.audit_key(),
+            keep_grants=False,
+            end_sessions=away,
+            progress=silent,
+            now=NOW,
+        )
+    with pytest.raises(NotRestored):
+        restore(
+            Sealed(file, PASSPHRASE),
+            fresh,
+            configured=as_configured(settings.secrets),
+            audit_key=secrets.token_bytes(32),
+            keep_grants=False,
+            end_sessions=away,
+            progress=silent,
+            now=NOW,
+        )
+    with fresh.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one() == 0
+    fresh.dispose()
+
+
+def test_sessions_of_before_end_in_a_store_that_outlived_the_database(fresh_redis_url: str) -> None:
+    store = RedisStore(fresh_redis_url)
+    for key in ("session:one", "session:two", "code:three", "revoked:four", "sessions-not:five"):
+        store.put(key, b"x", 60)
+    store.forget("session")
+    with Redis.from_url(fresh_redis_url) as client:
+        assert client.dbsize() == 3
+    assert store.get("revoked:four") == b"x"
+    store.close()
