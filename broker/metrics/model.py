@@ -1,4 +1,8 @@
-"""The table of sign-ins by the hour, counted from the audit."""
+"""The table of sign-ins by the hour, counted from the audit.
+
+One row is no hour: that of 1970 without a provider. Its count is the last seal of the audit that was counted, so that
+what is counted and up to where change in one transaction.
+"""
 
 from sqlalchemy import BigInteger, Column, String, Table
 
