@@ -25,6 +25,8 @@ from broker.accounts.organizations.invitations import Invitations
 from broker.accounts.organizations.preview import Preview
 from broker.accounts.organizations.service import Organizations
 from broker.accounts.service import Accounts
+from broker.limits.service import Of
+from broker.limits.table import Name
 from broker.management import asked
 from broker.management.asked import Page
 from broker.management.refusals import Challenge, problem_of
@@ -36,6 +38,7 @@ from broker.tenants.attestations import Attestations
 from broker.tenants.exceptions import Exceptions
 from broker.tenants.mappings import Mappings
 from broker.tenants.rule_changes import RuleChanges
+from broker.web.call import current
 from claims.decision import Purpose
 from providers.microsoft.entra import Entra
 
@@ -180,7 +183,7 @@ def changing(management: Management, scope: str = MANAGE) -> AbstractContextMana
 def _token(management: Management, scope: str) -> AccessToken:
     """Return the access token of the current request, which is somebody's, for us, and of this scope."""
     api = management.api
-    client, token = bearer(api, f"{api.issuer}{request.path}")
+    client, token = bearer(api, current(), f"{api.issuer}{request.path}")
     # RFC 8707: a token for another resource is that resource's alone. A client's own token is nobody's.
     if token.audience or not token.account_id or scope not in token.scope or scope not in client.scopes:
         raise BearerError(
@@ -190,4 +193,5 @@ def _token(management: Management, scope: str) -> AccessToken:
         )
     if not client.allows(token.provider_id):
         raise BearerError("invalid_token", "The client does not take this way to sign in any more.")
+    api.limits.count(Of(Name.MANAGEMENT_ACCOUNT, token.account_id), Of(Name.MANAGEMENT_CLIENT, client.client_id))
     return token

@@ -3,9 +3,9 @@
 from flask import Response
 
 from broker.management import shown
+from broker.management.answers import answer
 from broker.management.asked import Document, not_found, nothing
 from broker.management.context import Management, changing, reading
-from broker.oidc.api.context import answer
 
 
 def exceptions(management: Management, organization_id: str) -> Response:

@@ -5,10 +5,10 @@ from flask import Response
 from broker.accounts.organizations.capabilities import Role
 from broker.accounts.organizations.records import MemberEntry
 from broker.management import shown
+from broker.management.answers import answer
 from broker.management.asked import Document, invalid, not_found, nothing
 from broker.management.context import Management, changing, reading
 from broker.management.shown import Shown
-from broker.oidc.api.context import answer
 from broker.web.problems import Problem
 
 
@@ -88,13 +88,14 @@ def invite(management: Management, organization_id: str) -> Response:
             made = management.invitations.invite(call.connection, admin, email, links)
         except ValueError as error:
             raise invalid("email", "unreadable", "An email address looks like name@example.org.") from error
-        if not management.mail_limit.allows(admin.account_id, made.email):
+        wait = management.mail_limit.wait((admin.account_id, made.email))
+        if wait:
             raise Problem(
                 status=429,
                 code="too_many_requests",
                 title="Too many mails",
-                detail="You have had enough mails sent for now, or this address has been sent enough. Try in an hour.",
-                headers={"Retry-After": "3600"},
+                detail="You have had enough mails sent for now, or this address has been sent enough.",
+                headers={"Retry-After": str(wait)},
             )
         location = f"/api/organizations/{organization_id}/invitations/{made.id}"
         return shown.made(location, shown.invitation(made))

@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 from broker.accounts.organizations.capabilities import FreshOperator
 from broker.accounts.organizations.records import Organization
 from broker.management import shown
+from broker.management.answers import answer
 from broker.management.asked import not_found, nothing
 from broker.management.context import Management, changing, reading
 from broker.management.shown import Shown
-from broker.oidc.api.context import answer
 from broker.oidc.scopes import OPERATE
 from broker.tenants.exception_records import ExceptionRecord
 from broker.tenants.exceptions import Exceptions

@@ -5,11 +5,11 @@ from flask import Response
 from broker.accounts.organizations.belonging import Belonging
 from broker.accounts.organizations.capabilities import Denial, Denied, Person, Role
 from broker.management import shown
+from broker.management.answers import answer
 from broker.management.asked import Document, invalid, nothing
 from broker.management.context import Call, Management, changing, reading
 from broker.management.refusals import forbidden
 from broker.management.shown import Shown
-from broker.oidc.api.context import answer
 from claims.decision import Purpose
 
 _NAME = "A name has 2 to 80 printable characters, and no address in it: no @, :// or www."

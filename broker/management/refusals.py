@@ -84,6 +84,17 @@ def of_token(error: BearerError) -> Problem:
     )
 
 
+def too_many(wait: int) -> Problem:
+    """Return the refusal of somebody who tried too often, for ``wait`` seconds."""
+    return Problem(
+        status=429,
+        code="too_many_requests",
+        title="Slow down a little",
+        detail="There was too much of this in a short time. Nothing was done.",
+        headers={"Retry-After": str(wait)},
+    )
+
+
 def forbidden(code: str, detail: str) -> Problem:
     """Return the refusal of what is for somebody else."""
     return Problem(status=403, code=code, title="Somebody else has to do this", detail=detail)

@@ -3,9 +3,9 @@
 from flask import Response
 
 from broker.management import shown
+from broker.management.answers import answer
 from broker.management.asked import members_of
 from broker.management.context import Call, Management, changing, reading
-from broker.oidc.api.context import answer
 from broker.tenants.mapping_records import HOLDING
 from broker.tenants.rule_input import BadRule, parse
 from broker.tenants.rules import Rule, as_json

@@ -11,8 +11,8 @@ from broker.accounts.organizations.changes import Change
 from broker.accounts.organizations.invitations import Invitation
 from broker.accounts.organizations.preview import Previewed
 from broker.accounts.organizations.records import MemberEntry
+from broker.management.answers import NO_STORE, answer
 from broker.management.asked import Page
-from broker.oidc.api.context import NO_STORE, answer
 from broker.tenants.attestations import Signed
 from broker.tenants.exception_records import ExceptionRecord
 from broker.tenants.mapping_records import Mapping

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from flask import Response
 
 from broker.management import shown
+from broker.management.answers import answer
 from broker.management.asked import Document, invalid, nothing
 from broker.management.context import Call, Management, arrive, changing, reading
 from broker.management.shown import Shown
-from broker.oidc.api.context import answer
 from broker.oidc.scopes import MANAGE
 from broker.tenants.domains import domains_of, parse
 from broker.tenants.mapping_records import Mapping

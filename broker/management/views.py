@@ -1,12 +1,16 @@
 """The addresses of the management API."""
 
-from flask import Blueprint, current_app
+from functools import partial
+
+from flask import Blueprint, current_app, request
 from flask.typing import ResponseReturnValue
 
 from broker.management import exceptions, members, operator, organizations, rules, tenants
+from broker.management.answers import with_nonce
 from broker.management.context import Management
-from broker.management.refusals import of_token
-from broker.oidc.api.context import BearerError, with_nonce
+from broker.management.refusals import of_token, too_many
+from broker.oidc.api import failures
+from broker.oidc.api.context import Api, BearerError
 from broker.web import routes
 
 BLUEPRINT = "management"
@@ -61,11 +65,12 @@ ROUTES: tuple[routes.Route, ...] = (
 def blueprint(management: Management) -> Blueprint:
     """Return the resources. They read no cookie, and need no form check."""
     room = routes.blueprint(BLUEPRINT, management, ROUTES)
-    room.register_error_handler(BearerError, _answer_bearer_error)
+    room.register_error_handler(BearerError, partial(_answer_bearer_error, management.api))
     room.after_request(lambda response: with_nonce(management.api, response))
     return room
 
 
-def _answer_bearer_error(error: BearerError) -> ResponseReturnValue:
+def _answer_bearer_error(api: Api, error: BearerError) -> ResponseReturnValue:
+    wait = failures.wait_of(api.limits, error.error, remote=request.remote_addr, form={}, headers=request.headers)
     # What a handler raises is a defect to Flask, so the problem's own handler is called.
-    return current_app.handle_user_exception(of_token(error))
+    return current_app.handle_user_exception(too_many(wait) if wait else of_token(error))

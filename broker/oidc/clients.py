@@ -8,20 +8,21 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from broker.audit.service import Audit
 from broker.oidc.model import clients, consents, refresh_families
 from broker.settings import ClientMetadata, ClientSettings, Settings
 from broker.signin.policy import ClientRule
 from broker.storage.database import Database
+from broker.storage.prepared import Prepared
 from claims.evidence import Binding, Strength
 
 # RFC 6749 appendix A.1, without the space; and no database is asked for what cannot be one.
@@ -106,20 +107,28 @@ class Registered:
 
 
 class Clients:
-    """Clients by id."""
+    """Clients by id. ``off`` returns the ids of those that a kill switch is thrown for; none: nobody asks for it."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, off: Callable[[], Collection[str]] | None = None
+    ) -> None:
         self._configured = {key: from_settings(key, value) for key, value in settings.clients.items()}
         self._database = database
+        self._off = off
 
     def get(self, client_id: str) -> Client | None:
-        """Return the client if it exists and is enabled: at most one statement."""
+        """Return the client if it exists, is enabled and not off: at most one statement, and the kill switches."""
+        client = self.enabled(client_id)
+        return client if client is not None and (self._off is None or client_id not in self._off()) else None
+
+    def enabled(self, client_id: str) -> Client | None:
+        """Return the client if it exists and is enabled, also where a kill switch is thrown: at most one statement."""
         if not _CLIENT_ID.fullmatch(client_id):
             return None
         client = self._configured.get(client_id)
         if client is None:
             with self._database.read() as connection:
-                row = connection.execute(select(clients).where(clients.c.client_id == client_id)).one_or_none()
+                row = _BY_ID.first(connection, client_id=client_id)
             client = _from_row(row) if row is not None else None
         return client if client is not None and client.enabled else None
 
@@ -246,6 +255,9 @@ class Clients:
         audit.record(connection, action="client.changed", client_id=client_id, detail={"state": status}, now=now)
 
 
+_BY_ID = Prepared(select(clients).where(clients.c.client_id == bindparam("client_id")))
+
+
 def from_settings(client_id: str, settings: ClientSettings) -> Client:
     """Return the client of a configuration section. The secret is hashed at once and not kept."""
     secret = sha256(settings.secret.get_secret_value()) if settings.secret else None
@@ -318,7 +330,7 @@ def _dump(metadata: ClientMetadata) -> str:
     return json.dumps(document, sort_keys=True)
 
 
-def _from_row(row: Row[*tuple[Any, ...]]) -> Client:
+def _from_row(row: Any) -> Client:
     return _parsed(row.client_id, row.settings, row.secret_sha256, row.status == "active")
 
 

@@ -7,7 +7,7 @@ session is reused, when consent is given, and once more when the code is redeeme
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Connection
 
@@ -23,7 +23,7 @@ from broker.oidc.request import AuthorizationRequest
 from broker.oidc.subjects import Subjects
 from broker.signin.gate import unavailable
 from broker.signin.goals import Landing, Preview, SignedIn
-from broker.signin.opening import Opening
+from broker.signin.opening import Opened, Opening, told
 from broker.signin.policy import Policy
 from broker.signin.sessions import Session, clients_index, codes_index
 from broker.signin.transactions import Transaction
@@ -127,9 +127,21 @@ class RegistryGoal:
         return client
 
     def finish(self, connection: Connection, signed_in: SignedIn) -> Landing:
-        request, payload = _request(signed_in.transaction), signed_in.transaction.payload
-        opened = self._opening.open(connection, signed_in, request.client_id)
-        account_id = opened.account.account_id
+        request = _request(signed_in.transaction)
+        return self._land(connection, signed_in, request, self._opening.open(connection, signed_in, request.client_id))
+
+    def finish_known(self, connection: Connection, signed_in: SignedIn) -> tuple[Landing, Mapping[str, Any]] | None:
+        request = _request(signed_in.transaction)
+        opened = self._opening.open_known(connection, signed_in)
+        if opened is None:
+            return None
+        landing = self._land(connection, signed_in, request, opened)
+        return landing, told(signed_in, opened.account, request.client_id)
+
+    def _land(
+        self, connection: Connection, signed_in: SignedIn, request: AuthorizationRequest, opened: Opened
+    ) -> Landing:
+        payload, account_id = signed_in.transaction.payload, opened.account.account_id
         sector = cast(str | None, payload["sector"])
         if request.sub is not None and not self._subjects.is_of(sector, request.sub, account_id):
             raise BrokerError(
@@ -146,16 +158,9 @@ class RegistryGoal:
                 browser=signed_in.transaction.browser,
                 asked_at=signed_in.transaction.started_at,
             )
-            return Landing(
-                location=f"/consent/{handle}",
-                put=[opened.entry, pending],
-                take=opened.takes,
-                delete=opened.replaces,
-                index=opened.index,
-                ends=opened.ends,
-                session_token=opened.token,
-            )
-        answer = self.answer(request, opened.session, signed_in.now, sector=sector)
+            answer = Answer(destination=Destination(url=f"/consent/{handle}"), take=(), put=(pending,), index=())
+        else:
+            answer = self.answer(request, opened.session, signed_in.now, sector=sector)
         return Landing(
             location=answer.destination.url,
             fields=answer.destination.fields,

@@ -1,7 +1,7 @@
 """What a person let a client have, and the proof behind it: the same from code, device or refresh token to tokens."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
 
@@ -57,11 +57,12 @@ def consent_scopes(scope: Iterable[str], claims: Iterable[str], resources: Itera
 
 def dump_grant(grant: Grant) -> dict[str, object]:
     """Return the grant as JSON values."""
-    return {
-        **asdict(grant),
-        "authentication": dump(grant.authentication),
-        "signed_in_at": grant.signed_in_at.isoformat(),
-    }
+    # Not asdict, which copies deeply what is flat but for these two.
+    record = {name: getattr(grant, name) for name in _FIELDS}
+    return record | {"authentication": dump(grant.authentication), "signed_in_at": grant.signed_in_at.isoformat()}
+
+
+_FIELDS = tuple(field.name for field in fields(Grant))
 
 
 def load_grant(record: object) -> Grant:

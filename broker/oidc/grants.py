@@ -6,7 +6,6 @@ request is the form alone; what a client presents says how it authenticates; a p
 anything is used up; the tokens are ours (``auth_time`` may be unknown, times are fixed).
 """
 
-import json
 from collections.abc import Mapping
 
 from authlib.oauth2 import AuthorizationServer
@@ -15,7 +14,6 @@ from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredenti
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc8628 import DeviceCodeGrant
-from flask import Request, Response
 
 from broker.oidc.authentication import METHODS, ClientAuthentication
 from broker.oidc.clients import Client
@@ -25,17 +23,19 @@ from broker.oidc.grant import Grant
 from broker.oidc.proofs import KeyProofs
 from broker.oidc.redeem import Asked, Redeemer, check_asked
 from broker.oidc.tokens.refresh import Family
+from broker.storage.sealed import compact
+from broker.web.call import Answer, Call
 from claims.decision import Purpose
 
 
 class FormRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
     """A token request: parameters from the form only (RFC 6749 section 3.2), each once, checked before."""
 
-    def __init__(self, request: Request, uri: str) -> None:
-        super().__init__(method=request.method, uri=uri, headers=request.headers)
-        self._form = request.form.to_dict()
+    def __init__(self, call: Call, uri: str) -> None:
+        super().__init__(method=call.method, uri=uri, headers=call.headers)
+        self._form = call.form
         self.payload = BasicOAuth2Payload(self._form)
-        self.resources = tuple(dict.fromkeys(filter(None, request.form.getlist("resource"))))
+        self.resources = tuple(dict.fromkeys(filter(None, call.lists.get("resource", ()))))
         self.jkt: str | None = None
 
     @property
@@ -173,13 +173,14 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Nobody listens."""
 
-    def create_oauth2_request(self, request: Request) -> FormRequest:
+    def create_oauth2_request(self, request: Call) -> FormRequest:
         # Our own address, not what the Host header says of it: Authlib refuses plain http by it.
         return FormRequest(request, self._endpoint)
 
-    def handle_response(self, status: int, body: object, headers: list[tuple[str, str]]) -> Response:
-        text = json.dumps(body) if isinstance(body, dict) else str(body)
-        return Response(text, status=status, headers=dict(headers))
+    def handle_response(self, status: int, body: object, headers: list[tuple[str, str]]) -> Answer:
+        text = compact(body) if isinstance(body, dict) else str(body)
+        # Authlib's own: the type, that nobody keeps it, and the challenge of RFC 6749 section 5.2.
+        return Answer(body=text.encode(), status=status, headers=tuple(headers))
 
 
 class _Approved:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError
+from sqlalchemy.exc import IntegrityError
 
 from broker.accounts.organizations.belonging import Belongings
 from broker.audit.service import Audit
@@ -16,7 +17,7 @@ from broker.oidc.codes import Code, Codes, grant_of
 from broker.oidc.consent.service import Consents
 from broker.oidc.errors import InvalidDpopProof, InvalidTarget
 from broker.oidc.grant import SCOPE_OF_CLAIM, Grant
-from broker.oidc.scopes import NEEDS_PROOF, OFFLINE, SERVICE_SCOPES
+from broker.oidc.scopes import BELONGING, NEEDS_PROOF, OFFLINE, SERVICE_SCOPES
 from broker.oidc.subjects import Subjects
 from broker.oidc.tokens.access import AccessToken, AccessTokens
 from broker.oidc.tokens.id_token import IdTokens
@@ -103,8 +104,13 @@ class Redeemer:
         if OFFLINE in grant.scope and client.check_grant_type("refresh_token"):
             # A public client proves nothing but the key; a confidential one proves who it is (RFC 9449 section 5).
             kept = replace(grant, nonce=None, jkt=None if client.confidential else asked.jkt)
-            with self._database.begin() as connection:
-                response["refresh_token"] = self._refresh_tokens.start(connection, kept, now)
+            try:
+                with self._database.change() as connection:
+                    response["refresh_token"] = self._refresh_tokens.start(connection, kept, now)
+            except IntegrityError as twice:
+                # A store that forgot its last second brought back what was used: nothing rests on who came first.
+                self._end(grant.id, client, "code_reused")
+                raise InvalidGrantError("This was used before.") from twice
             self._end_unless_it_stands(client, grant, token, purpose, now)
         return response
 
@@ -112,7 +118,7 @@ class Redeemer:
         self, client: Client, grant: Grant, token: AccessToken, purpose: Purpose, now: datetime
     ) -> None:
         """End a family that was started while what it rests on was being ended: then nobody found it to end."""
-        if self._marks.ended(token):
+        if self._marks.ended(token, now):
             self._end(grant.id, client, "ended_meanwhile")
             return
         try:
@@ -145,7 +151,7 @@ class Redeemer:
         if client.confidential and asked.jkt is not None:
             response["refresh_token"] = text
             return response
-        with self._database.begin() as connection:
+        with self._database.change() as connection:
             successor = self._refresh_tokens.rotate(connection, family, text, now)
         if successor is None:
             # Another use of the same token was faster, a moment ago.
@@ -265,8 +271,10 @@ class Redeemer:
         response = self._described(client, token, now)
         if "openid" not in token.scope:
             return token, response
-        with self._database.read() as connection:
-            belonging = belonging_claims(connection, self._belongings, grant, token.scope, now)
+        belonging: dict[str, object] = {}
+        if not BELONGING.isdisjoint(token.scope):
+            with self._database.read() as connection:
+                belonging = belonging_claims(connection, self._belongings, grant, token.scope, now)
         claims: dict[str, object] = {
             **belonging,
             **_released(person, (), (*client.id_token_claims, *grant.id_token_claims)),
@@ -317,5 +325,7 @@ def _check_resources(grant: Grant, asked: Asked) -> None:
 def _released(person: Profile, scope: tuple[str, ...], asked: tuple[str, ...]) -> dict[str, object]:
     """Return the person's claims of the scopes, and those asked for by name."""
     by_scope = person_claims(person, scope)
+    if not asked:
+        return dict(by_scope)
     by_name = person_claims(person, {SCOPE_OF_CLAIM[name] for name in asked})
     return {**{name: value for name, value in by_name.items() if name in asked}, **by_scope}

@@ -1,7 +1,7 @@
 """A registry's authorization request once every check has passed (OpenID Connect Core 3.1.2.1)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -34,6 +34,8 @@ class Reply:
         fields = {**parameters, **({"state": self.state} if self.state is not None else {}), "iss": self.issuer}
         if self.form_post:
             return Destination(url=self.redirect_uri, fields=fields)
+        if "?" not in self.redirect_uri and "#" not in self.redirect_uri:
+            return Destination(url=f"{self.redirect_uri}?{urlencode(fields)}")
         parts = urlsplit(self.redirect_uri)
         query = [*parse_qsl(parts.query, keep_blank_values=True), *fields.items()]
         return Destination(url=urlunsplit(parts._replace(query=urlencode(query))))
@@ -95,7 +97,11 @@ class AuthorizationRequest:
 
 def dump(request: AuthorizationRequest) -> dict[str, object]:
     """Return the request as JSON values."""
-    return asdict(request)
+    # Not asdict, which copies deeply what is flat.
+    return {name: getattr(request, name) for name in _FIELDS}
+
+
+_FIELDS = tuple(field.name for field in fields(AuthorizationRequest))
 
 
 def load(record: Mapping[str, object]) -> AuthorizationRequest:

@@ -7,6 +7,9 @@ ORGANIZATIONS = "organizations"
 REGISTRY_ACCOUNTS = "registry_accounts"
 """The accounts of the registry's old world that a person carries. A client has it from an operator, too."""
 
+BELONGING = frozenset({ORGANIZATIONS, REGISTRY_ACCOUNTS})
+"""What is looked up anew for every token."""
+
 READ, MANAGE, OPERATE = "organizations.read", "organizations.manage", "operator"
 MANAGEMENT = frozenset({READ, MANAGE, OPERATE})
 """What the management API takes. A client has them from an operator, and never from itself."""

@@ -24,7 +24,11 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from broker.storage.patience import lose_patience
+from broker.storage.pooled import READING, spare_round_trips
+from broker.storage.replica import Replica
 
 # Constraints need names that are the same on both databases, or a later migration could not find them.
 metadata = MetaData(
@@ -68,18 +72,20 @@ class Database:
     """A connection pool with one way to read and one way to write.
 
     ``url`` is ``sqlite:///PATH``, ``postgresql://…`` or ``postgresql+psycopg://…`` (psycopg 3 either way);
-    anything else raises :class:`ValueError`. Nothing is connected before the first use.
+    anything else raises :class:`ValueError`. Nothing is connected before the first use. ``hurried``: somebody waits for
+    what is asked of it, so PostgreSQL has 10 seconds for each statement. ``replica_url``: a copy, for :meth:`read_stale`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, hurried: bool = False, replica_url: str | None = None) -> None:
         parsed = _parse(url)
-        if parsed.get_backend_name() == "sqlite":
-            self.engine = _sqlite_engine(parsed)
-            self._reader = self.engine.execution_options(vestibule_read=True)
-        else:
-            self.engine = _postgresql_engine(parsed)
-            # Spares the BEGIN and ROLLBACK round trips around every read.
-            self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        sqlite = parsed.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(parsed) if sqlite else _postgresql_engine(parsed, hurried)
+        # Spares the BEGIN and ROLLBACK round trips around every read.
+        self._reader = self.engine.execution_options(**{READING: True})
+        self._replica: Replica | None = None
+        if replica_url is not None:
+            copy = _postgresql_engine(_parse(replica_url), hurried)
+            self._replica = Replica(copy.execution_options(**{READING: True}))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -87,6 +93,34 @@ class Database:
 
         Raises :class:`sqlalchemy.exc.OperationalError` when the database cannot be reached, and
         :class:`sqlalchemy.exc.TimeoutError` when all 16 connections are in use for 10 seconds.
+        """
+        with self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def read_stale(self) -> Iterator[Connection]:
+        """Yield a connection for reading what may be some seconds old: lists and pictures of how things stand.
+
+        Never for what decides anything. From the replica, or from the primary if there is none or it is away; raises as
+        :meth:`read`.
+        """
+        connection = self._replica.connect() if self._replica is not None else None
+        if self._replica is None or connection is None:
+            with self.read() as connection:
+                yield connection
+            return
+        try:
+            with connection:
+                yield connection
+        except OperationalError as error:
+            self._replica.leave_alone(error)
+            raise
+
+    @contextmanager
+    def change(self) -> Iterator[Connection]:
+        """Yield a connection on which every statement is a transaction of its own: for a change that is but one.
+
+        Raises as :meth:`begin`.
         """
         with self._reader.connect() as connection:
             yield connection
@@ -104,6 +138,8 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+        if self._replica is not None:
+            self._replica.dispose()
 
 
 def exclusive(connection: Connection, name: str) -> None:
@@ -131,16 +167,20 @@ def _parse(url: str) -> URL:
     raise ValueError("a database address starts with sqlite:/// or postgresql://")
 
 
-def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(
+def _postgresql_engine(url: URL, hurried: bool) -> Engine:
+    engine = create_engine(
         url,
         pool_size=8,
         max_overflow=8,
         pool_timeout=10,
-        pool_pre_ping=True,  # a restarted server costs no sign-in
+        pool_reset_on_return=None,  # see spare_round_trips: a restarted server costs no sign-in
         connect_args={"connect_timeout": 5, "application_name": "vestibule"},
         hide_parameters=True,  # an error must not carry what was being written into a log
     )
+    spare_round_trips(engine)
+    if hurried:
+        lose_patience(engine)
+    return engine
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -165,7 +205,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begin_immediate(connection: Connection) -> None:
         # A transaction that reads first and locks later fails, without waiting, if another wrote in between.
-        if not connection.get_execution_options().get("vestibule_read"):
+        if not connection.get_execution_options().get(READING):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

@@ -11,13 +11,17 @@ from broker.storage.shortlived import Done, StoreFull, Window, check_ttls
 _SWEEP_SECONDS = 60.0
 # A full store is swept more often, yet not at every write: a sweep looks at everything.
 _SWEEP_SECONDS_FULL = 1.0
+RESERVED = ("session:", "sessions:", "revoked:", "clients:", "codes:", "switches")
+"""How keys and indexes begin that nobody makes who has not signed in, or is an operator."""
 
 
 class MemoryStore:
     """Keeps everything in this process; a restart forgets it all.
 
-    ``max_entries`` bounds values and index members together: beyond it a write raises
-    :class:`~broker.storage.shortlived.StoreFull`. ``clock`` returns seconds that never go back.
+    ``max_entries`` bounds values, index members and what windows count together: beyond it a write raises
+    :class:`~broker.storage.shortlived.StoreFull`. The last fifth of it is kept for writes that have something of
+    :data:`RESERVED` in them: strangers can neither keep people from signing out nor undo what was revoked.
+    ``clock`` returns seconds that never go back.
     """
 
     def __init__(self, *, max_entries: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
@@ -120,6 +124,10 @@ class MemoryStore:
             for key in keys:
                 self._drop(self._windows, key, mark)
 
+    def forget(self, kind: str) -> None:
+        with self._lock:
+            self._values = {key: entry for key, entry in self._values.items() if not key.startswith(f"{kind}:")}
+
     def close(self) -> None:
         with self._lock:
             self._values.clear()
@@ -129,6 +137,8 @@ class MemoryStore:
 
     def _wait(self, window: Window, now: float) -> int:
         counted = self._windows.get(window.key, {})
+        if len(counted) < window.size:
+            return 0
         # What a shorter window of the same key counted is over sooner; each entry knows its own end.
         live = sorted(until for until in counted.values() if until > now)
         if len(live) < window.size:
@@ -143,12 +153,17 @@ class MemoryStore:
         """Sweep when it is time to, and refuse, before anything has changed, what would not fit."""
         if now - self._swept_at >= _SWEEP_SECONDS:
             self._sweep(now)
-        if self._size_with(keys, members) <= self._max_entries:
+        reserved = any(name.startswith(RESERVED) for name in (*keys, *(index for index, _ in members)))
+        most = self._max_entries if reserved else self._max_entries - self._max_entries // 5
+        if self._size_with(keys, members) <= most:
             return
         if now - self._swept_at >= _SWEEP_SECONDS_FULL:
             self._sweep(now)
-        if self._size_with(keys, members) > self._max_entries:
+        if self._size_with(keys, members) > most and not self._adds_nothing(keys, members):
             raise StoreFull(f"the in-process store holds its {self._max_entries} entries")
+
+    def _adds_nothing(self, keys: Sequence[str], members: Sequence[tuple[str, str]]) -> bool:
+        return self._size_with(keys, members) == len(self._values) + self._members
 
     def _size_with(self, keys: Sequence[str], members: Sequence[tuple[str, str]]) -> int:
         new_keys = len({key for key in keys if key not in self._values})

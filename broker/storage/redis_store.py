@@ -5,21 +5,18 @@ from contextlib import contextmanager
 from secrets import token_hex
 from typing import cast
 
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
+from broker.storage.redis_addresses import line_to, prefix_for
+from broker.storage.redis_wire import Script
 from broker.storage.shortlived import Done, StoreUnavailable, Window, check_ttls
-
-_TIMEOUT_SECONDS = 2
 
 # ARGV: how many keys to take, delete, put and get, members to add and remove, windows to count in and to look at; the
 # mark; then value and ttl of each put, member and ttl of each addition, member of each removal, size and seconds of
 # each window. KEYS: in the order of these numbers, but that what is read comes after the indexes.
 # An index is a sorted set whose scores are the members' expiry times in seconds, a window one whose scores are when
 # something was counted, in milliseconds; both by the server's clock.
-_STEP = """
+_STEP = Script("""
 local takes, deletes, puts, gets = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local additions, removals = tonumber(ARGV[5]), tonumber(ARGV[6])
 local counts, looks, mark = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
@@ -78,67 +75,61 @@ for i = 1, counts do
   redis.call('EXPIRE', key, ttl + 1)
 end
 return {1, taken, values, waits, looked}
-"""
+""")
 
-_MEMBERS = """
+_MEMBERS = Script("""
 return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. redis.call('TIME')[1], '+inf')
-"""
+""")
+
+_UNCOUNT = Script("""
+for i = 1, #KEYS do redis.call('ZREM', KEYS[i], ARGV[1]) end
+""")
 
 
 class RedisStore:
     """Keeps everything in one Redis database, under ``prefix``.
 
-    ``url`` is ``redis://``, ``rediss://`` or ``unix://``, as redis-py reads it; else :class:`ValueError`.
+    ``url`` is one of :mod:`broker.storage.redis_addresses`; else :class:`ValueError`.
     Each call is one command, and waits 2 seconds at most for a connection and 2 for an answer.
     """
 
-    def __init__(self, url: str, prefix: str = "vestibule:") -> None:
-        # No retries: a command that was carried out and whose answer was lost would find its key taken and be
-        # read as a refusal. A connection that died while it was idle is noticed before it is used.
-        self._redis = Redis.from_url(
-            url,
-            socket_connect_timeout=_TIMEOUT_SECONDS,
-            socket_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=False,
-        )
-        self._prefix = prefix
-        self._step = self._redis.register_script(_STEP)
-        self._members = self._redis.register_script(_MEMBERS)
+    def __init__(self, url: str, prefix: str | None = None) -> None:
+        self._send = line_to(url)
+        self._prefix = prefix or prefix_for(url)
 
     def put(self, key: str, value: bytes, ttl: int) -> None:
         check_ttls([ttl])
         with _failing_closed():
-            self._redis.set(self._key(key), value, ex=ttl)
+            self._send("SET", self._key(key), value, "EX", ttl)
 
     def get(self, key: str) -> bytes | None:
         with _failing_closed():
-            return cast("bytes | None", self._redis.get(self._key(key)))
+            return cast("bytes | None", self._send("GET", self._key(key)))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         if not keys:
             return []
         with _failing_closed():
-            return cast("list[bytes | None]", self._redis.mget([self._key(key) for key in keys]))
+            return cast("list[bytes | None]", self._send("MGET", *[self._key(key) for key in keys]))
 
     def take(self, key: str) -> bytes | None:
         with _failing_closed():
-            return cast("bytes | None", self._redis.getdel(self._key(key)))
+            return cast("bytes | None", self._send("GETDEL", self._key(key)))
 
     def add(self, key: str, value: bytes, ttl: int) -> bool:
         check_ttls([ttl])
         with _failing_closed():
-            return bool(self._redis.set(self._key(key), value, ex=ttl, nx=True))
+            return self._send("SET", self._key(key), value, "EX", ttl, "NX") is not None
 
     def delete(self, *keys: str) -> None:
         if not keys:
             return
         with _failing_closed():
-            self._redis.delete(*(self._key(key) for key in keys))
+            self._send("DEL", *[self._key(key) for key in keys])
 
     def members(self, index: str) -> set[str]:
         with _failing_closed():
-            found = cast("list[bytes]", self._members(keys=[self._index(index)]))
+            found = cast("list[bytes]", _MEMBERS(self._send, [self._index(index)], []))
         return {member.decode() for member in found}
 
     def commit(
@@ -182,19 +173,27 @@ class RedisStore:
         for each in (*count, *look):
             arguments += [each.size, each.seconds]
         with _failing_closed():
-            done, taken, values, waits, looked = self._step(keys=keys, args=arguments)
+            done, taken, values, waits, looked = _STEP(self._send, keys, arguments)
         return Done(done=done == 1, taken=taken, values=values, waits=waits, looked=looked, mark=mark)
 
     def uncount(self, keys: Sequence[str], mark: str) -> None:
         if not keys:
             return
-        with _failing_closed(), self._redis.pipeline(transaction=False) as pipeline:
-            for key in keys:
-                pipeline.zrem(self._window(key), mark)
-            pipeline.execute()
+        with _failing_closed():
+            _UNCOUNT(self._send, [self._window(key) for key in keys], [mark])
+
+    def forget(self, kind: str) -> None:
+        with _failing_closed():
+            cursor: bytes | int = 0
+            while True:
+                cursor, keys = self._send("SCAN", cursor, "MATCH", self._key(f"{kind}:*"), "COUNT", 1000)
+                if keys:
+                    self._send("DEL", *keys)
+                if int(cursor) == 0:
+                    return
 
     def close(self) -> None:
-        self._redis.close()
+        self._send.close()
 
     def _key(self, key: str) -> str:
         return f"{self._prefix}key:{key}"

@@ -108,6 +108,10 @@ class ShortLived(Protocol):
         """Take out of the windows of these keys what a step counted there."""
         ...
 
+    def forget(self, kind: str) -> None:
+        """Remove every key that begins with ``kind`` and a colon: for a restored backup, and not in one step."""
+        ...
+
     def close(self) -> None:
         """Give back connections. The store is not used afterwards."""
         ...

@@ -67,8 +67,7 @@ class TestAuthorize:
     def test_t5_a_client_that_stops_taking_a_provider_meanwhile_gets_nobody_by_it(self, busy: World) -> None:
         added(busy, "changing", providers=None)
         visitor = busy.visitor()
-        location = visitor.authorize(busy.registry("changing").request(provider="entra")).headers["Location"]
-        away = visitor.get(location)
+        away = visitor.authorize(busy.registry("changing").request(provider="entra"))
         added(busy, "changing", providers=["github"])
         page = visitor.walk(away, "entra-mfa")
         assert isinstance(page, Page)

@@ -1,6 +1,6 @@
 import pytest
 
-from broker.storage.store import MemoryStore, StoreFull, StoreUnavailable
+from broker.storage.store import MemoryStore, StoreFull, StoreUnavailable, Window
 from tests.storage.test_shortlived import Clock
 
 
@@ -92,3 +92,41 @@ def test_time_is_measured_where_nobody_says_otherwise() -> None:
     store = MemoryStore()
     store.put("a", b"1", 60)
     assert store.get("a") == b"1"
+
+
+@pytest.fixture
+def filled(clock: Clock) -> MemoryStore:
+    """A store that strangers have filled as far as they can."""
+    store = MemoryStore(max_entries=10, clock=clock)
+    for number in range(8):
+        store.put(f"transaction:{number}", b"", 60)
+    return store
+
+
+def test_t12_strangers_leave_room_for_sign_outs_marks_and_sessions(filled: MemoryStore) -> None:
+    with pytest.raises(StoreFull):
+        filled.put("flow:1", b"", 60)
+    with pytest.raises(StoreFull):
+        filled.step(count=[Window("api_address:300:x", 10, 300)])
+    filled.commit(delete=["session:1"], put=[("revoked:1", b"1", 60)])
+    filled.commit(take=["transaction:0"], put=[("session:2", b"1", 60)])
+    assert filled.get_many(["revoked:1", "session:2", "transaction:0"]) == [b"1", b"1", None]
+
+
+def test_what_is_kept_for_them_ends_as_well(filled: MemoryStore) -> None:
+    filled.commit(put=[("revoked:1", b"1", 60)], index=[("clients:1", "registry", 60)])
+    with pytest.raises(StoreFull):
+        filled.put("revoked:2", b"1", 60)
+
+
+def test_a_store_that_is_filled_still_changes_what_it_holds(filled: MemoryStore) -> None:
+    filled.put("revoked:1", b"1", 60)
+    assert filled.commit(take=["transaction:1"], put=[("transaction:1", b"2", 60)])
+    assert filled.get("transaction:1") == b"2"
+
+
+def test_a_window_that_holds_less_than_it_may_is_not_looked_through(store: MemoryStore) -> None:
+    large = Window("large", 1_000_000, 60)
+    for _ in range(3):
+        assert store.step(count=[large]).waits == [0]
+    assert store.step(look=[Window("large", 3, 60)]).looked == [60]

@@ -1,16 +1,16 @@
 """What the endpoints work with, and the answers they give."""
 
-import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from authlib.oauth2 import OAuth2Error
-from flask import Response, request
 
 from broker.audit.service import Audit
-from broker.keys.signing import SigningKeys
+from broker.limits.service import Limits, Of
+from broker.limits.table import Name
 from broker.oidc.authentication import ClientAuthentication
 from broker.oidc.authorize.table import Validator
 from broker.oidc.clients import Client, Clients
@@ -28,13 +28,18 @@ from broker.oidc.tokens.refresh import RefreshTokens
 from broker.oidc.tokens.signed import Signer
 from broker.signin.standing import Standing
 from broker.storage.database import Database
+from broker.storage.sealed import compact
 from broker.tenants.admission import Admission
+from broker.web.call import FORM, Answer, Call
 from claims.profile import Profile
 
 if TYPE_CHECKING:
-    from broker.oidc.api.metadata import Metadata
+    from broker.oidc.api.metadata import Jwks, Metadata
 
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+JSON = "application/json"
+NO_STORE = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
+
+_SCHEMES = {"bearer": "Bearer", "dpop": "DPoP"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,30 +63,28 @@ class Api:
     events: SecurityEventTokens
     polled: Collection[str]
     metadata: "Metadata"
-    keys: SigningKeys
+    jwks: "Jwks"
     audit: Audit
     standing: Standing
+    limits: Limits
     database: Database
     clock: Callable[[], datetime]
 
 
-def authenticated(api: Api, endpoint: str) -> Client:
-    """Return the client of the current request, once its form is as it must be.
-
-    Raises ``BadRequest`` or an ``OAuth2Error``, which the blueprint answers.
-    """
-    check_form(request)
-    return api.authentication(request.form, request.headers, endpoint)
+def authenticated(api: Api, call: Call, endpoint: str) -> Client:
+    """Return the client that calls, once its form is as it must be. Raises ``BadRequest`` or an ``OAuth2Error``."""
+    check_form(call)
+    return api.authentication(call.form, call.headers, endpoint)
 
 
-def bearer(api: Api, url: str) -> tuple[Client, AccessToken]:
-    """Return the client and the access token of the current request, with its key proven if it is bound to one.
+def bearer(api: Api, call: Call, url: str) -> tuple[Client, AccessToken]:
+    """Return the client and the access token of a call, with its key proven if it is bound to one.
 
     Whether the sign-in behind it still stands is for the caller to look at.
 
     Raises :class:`BearerError` (RFC 6750 section 3, RFC 9449 section 7).
     """
-    text, scheme = _presented()
+    text, scheme = _presented(call)
     now = api.clock()
     token = api.access_tokens.read(text, now)
     client = api.clients.get(token.client_id) if token is not None else None
@@ -91,12 +94,22 @@ def bearer(api: Api, url: str) -> tuple[Client, AccessToken]:
         raise BearerError("invalid_token", "The access token does not go with this scheme.", scheme="DPoP")
     if token.jkt is not None:
         try:
-            jkt = api.proofs.of(request.headers, method=request.method, url=url, access_token=text)
+            jkt = api.proofs.of(call.headers, method=call.method, url=url, access_token=text)
         except OAuth2Error as error:
             raise BearerError(str(error.error), str(error.description), scheme="DPoP") from error
         if jkt != token.jkt:
             raise BearerError("invalid_dpop_proof", "The proof is missing, or is of another key.", scheme="DPoP")
     return client, token
+
+
+def begun(api: Api, client: Client) -> None:
+    """Count something that is kept for a client that anybody can be. Raises ``TooMany``, and ``StoreUnavailable``.
+
+    One that authenticated is the operator's, and may do for many people at once what it is there for.
+    """
+    here = None if client.confidential else api.limits.here()
+    if here is not None:
+        api.limits.count(Of(Name.BEGUN_ADDRESS, here))
 
 
 class BearerError(Exception):
@@ -110,36 +123,35 @@ class BearerError(Exception):
         self.status = status
 
 
-def answer(document: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def answer(document: Mapping[str, object], status: int = 200, *headers: tuple[str, str]) -> Answer:
     """Return a JSON answer that nobody keeps."""
-    response = Response(json.dumps(document), status=status, mimetype="application/json")
-    response.headers.update({**NO_STORE, **(headers or {})})
-    return response
+    body = compact(document).encode()
+    return Answer(body=body, status=status, headers=(("Content-Type", JSON), *NO_STORE, *headers))
 
 
-def oauth_error(error: str, description: str, status: int = 400) -> Response:
+def oauth_error(error: str, description: str, status: int = 400) -> Answer:
     """Return an error of RFC 6749 section 5.2."""
-    headers = {"WWW-Authenticate": f'Basic realm="vestibule", error="{error}"'} if status == 401 else {}
-    return answer({"error": error, "error_description": description}, status, headers)
+    headers = (("WWW-Authenticate", f'Basic realm="vestibule", error="{error}"'),) if status == 401 else ()
+    return answer({"error": error, "error_description": description}, status, *headers)
 
 
-def answer_bad_request(error: BadRequest) -> Response:
+def answer_bad_request(error: BadRequest) -> Answer:
     """Return the answer to a request that is not as it must be."""
     return oauth_error(error.error, error.description, error.status)
 
 
-def answer_oauth_error(error: OAuth2Error) -> Response:
+def answer_oauth_error(error: OAuth2Error) -> Answer:
     """Return the answer to what an Authlib class refused."""
     status = 401 if error.error == "invalid_client" else int(error.status_code)
     return oauth_error(str(error.error), str(error.description), status)
 
 
-def answer_bearer_error(error: BearerError) -> Response:
+def answer_bearer_error(error: BearerError) -> Answer:
     """Return the answer of RFC 6750 section 3.1: a challenge, and no error code where no token came."""
     document = {"error": error.error or "invalid_token"}
     if error.error is not None:
         document["error_description"] = error.description
-    return answer(document, error.status, {"WWW-Authenticate": challenge_of(error)})
+    return answer(document, error.status, ("WWW-Authenticate", challenge_of(error)))
 
 
 def challenge_of(error: BearerError) -> str:
@@ -149,31 +161,35 @@ def challenge_of(error: BearerError) -> str:
     return f'{error.scheme} realm="vestibule", error="{error.error}", error_description="{error.description}"'
 
 
-def with_nonce(api: Api, response: Response) -> Response:
-    """Give whoever proves a key the nonce for the next proof (RFC 9449 section 8.2)."""
-    if "DPoP" in request.headers or response.headers.get("WWW-Authenticate", "").startswith("DPoP"):
-        response.headers[NONCE_HEADER] = api.proofs.nonce()
-    return response
+def with_nonce(api: Api, call: Call, answered: Answer) -> Answer:
+    """Return the answer with the nonce for the next proof, if one is due."""
+    nonce = next_nonce(api, call, answered.header("WWW-Authenticate"))
+    return answered if nonce is None else replace(answered, headers=(*answered.headers, (NONCE_HEADER, nonce)))
 
 
-def _presented() -> tuple[str, str]:
+def next_nonce(api: Api, call: Call, challenge: str) -> str | None:
+    """Return the nonce for the next proof of whoever proves a key, or is to prove one (RFC 9449 section 8.2)."""
+    return api.proofs.nonce() if "HTTP_DPOP" in call.environ or challenge.startswith("DPoP") else None
+
+
+def _presented(call: Call) -> tuple[str, str]:
     """Return the token and its scheme: from the header, or from the form (RFC 6750 sections 2.1 and 2.2)."""
-    if "access_token" in request.args:
+    if "access_token" in parse_qs(call.query, keep_blank_values=True):
         # RFC 6750 section 2.3: a token in a URL ends up in logs.
         raise BearerError("invalid_request", "The access token belongs into the Authorization header.", status=400)
-    header = request.headers.get("Authorization")
+    header = call.authorization
     # RFC 6750 section 2.2: in a form, which a GET has not.
-    a_form = request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded"
-    in_form = request.form.getlist("access_token") if a_form else []
+    a_form = call.method == "POST" and call.mimetype == FORM
+    in_form = call.lists.get("access_token", []) if a_form else []
     if (header is not None and in_form) or len(in_form) > 1:
         raise BearerError("invalid_request", "More than one access token was sent.", status=400)
     if in_form:
         return in_form[0], "Bearer"
     scheme, _, text = (header or "").partition(" ")
-    names = {"bearer": "Bearer", "dpop": "DPoP"}
-    if scheme.lower() not in names or not text.strip():
+    name = _SCHEMES.get(scheme.lower())
+    if name is None or not text.strip():
         raise BearerError(None)
-    return text.strip(), names[scheme.lower()]
+    return text.strip(), name
 
 
 def stands(api: Api, token: AccessToken) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
-from flask import Response, request
+from werkzeug.http import parse_accept_header
 
 from broker.oidc.api.context import NO_STORE, Api, answer, authenticated, bearer, is_open, stands
 from broker.oidc.clients import Client
@@ -11,34 +11,35 @@ from broker.oidc.scopes import INTROSPECTION
 from broker.oidc.strict import check_form
 from broker.oidc.tokens.access import AccessToken, authentication_claims
 from broker.oidc.tokens.refresh import State
+from broker.web.call import Answer, Call
 
 SIGNED = "application/token-introspection+jwt"
 
 
-def introspect(api: Api) -> Response:
+def introspect(api: Api, call: Call) -> Answer:
     """POST /introspect: what a token says, to its client and to the resources it is for; to nobody else."""
-    client = _caller(api)
-    text = request.form.get("token")
+    client = _caller(api, call)
+    text = call.form.get("token")
     if not text:
         raise InvalidRequestError("The token is missing.")
     document = _of_access_token(api, client, text) or _of_refresh_token(api, client, text) or {"active": False}
-    if SIGNED not in request.accept_mimetypes.values():
+    if SIGNED not in parse_accept_header(call.environ.get("HTTP_ACCEPT", "")).values():
         return answer(document)
     now = api.clock()
     claims = {"aud": client.client_id, "iat": int(now.timestamp()), "token_introspection": document}
     signed = api.signer.sign(
         claims, typ="token-introspection+jwt", algorithm=client.introspection_signed_response_alg, now=now
     )
-    return Response(signed, mimetype=SIGNED, headers=NO_STORE)
+    return Answer(body=signed.encode(), headers=(("Content-Type", SIGNED), *NO_STORE))
 
 
-def _caller(api: Api) -> Client:
+def _caller(api: Api, call: Call) -> Client:
     """Return the client that asks: it authenticates, or has an access token of its own for this (section 2.1)."""
-    scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
+    scheme = (call.authorization or "").partition(" ")[0].lower()
     if scheme not in {"bearer", "dpop"}:
-        return authenticated(api, "introspection")
-    check_form(request, with_token=True)
-    client, token = bearer(api, f"{api.issuer}/introspect")
+        return authenticated(api, call, "introspection")
+    check_form(call, with_token=True)
+    client, token = bearer(api, call, f"{api.issuer}/introspect")
     if token.account_id or INTROSPECTION not in token.scope or token.audience:
         raise InvalidRequestError("The access token is not one for introspection.")
     return client

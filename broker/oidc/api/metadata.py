@@ -2,16 +2,18 @@
 
 import hashlib
 import json
+from datetime import datetime
 
-from flask import request
-from werkzeug.wrappers import Response
+from werkzeug.http import parse_etags, quote_etag
 
+from broker.keys.signing import JwksDocument, SigningKeys
 from broker.oidc.api.context import Api
 from broker.oidc.authentication import METHODS
 from broker.oidc.authorize.checks import PROMPTS, RESPONSE_MODES
 from broker.oidc.jose import dpop
 from broker.oidc.scopes import ORGANIZATIONS, REGISTRY_ACCOUNTS, SCOPES, SERVICE_SCOPES
 from broker.settings.clients import ALGORITHMS, DEVICE_CODE
+from broker.web.call import Answer, Call
 from claims.vocabulary import ACR_SUPPORTED
 
 PUBLIC_FOR = "public, max-age=300"
@@ -66,33 +68,56 @@ def discovery_document(issuer: str) -> dict[str, object]:
     }
 
 
-class Metadata:
-    """Both documents, as bytes made once."""
+class Document:
+    """What anybody may have and keep for a while, scripts of other sites too: bytes and headers made once."""
+
+    def __init__(self, body: bytes, etag: str) -> None:
+        headers = (
+            ("Content-Type", "application/json"),
+            ("Cache-Control", PUBLIC_FOR),
+            ("Access-Control-Allow-Origin", "*"),
+            ("ETag", quote_etag(etag)),
+        )
+        self._etag = etag
+        self._whole = Answer(body=body, headers=headers, public=True)
+        self._unchanged = Answer(body=b"", status=304, headers=headers[1:], public=True)
+
+    def answer(self, call: Call) -> Answer:
+        """Return the document, or that the one the caller has is still the one (RFC 9110 section 13.1.2)."""
+        known = call.environ.get("HTTP_IF_NONE_MATCH")
+        if known and parse_etags(known).contains_weak(self._etag):
+            return self._unchanged
+        return self._whole
+
+
+class Metadata(Document):
+    """Both documents, which are the same."""
 
     def __init__(self, issuer: str) -> None:
-        self._body = json.dumps(discovery_document(issuer)).encode()
-        self._etag = hashlib.sha256(self._body).hexdigest()
-
-    def response(self) -> Response:
-        """Return the document, or that the one the caller has is still the one (RFC 9110 section 13.1.2)."""
-        return public(self._body, self._etag)
+        body = json.dumps(discovery_document(issuer), separators=(",", ":")).encode()
+        super().__init__(body, hashlib.sha256(body).hexdigest())
 
 
-def metadata(api: Api) -> Response:
+class Jwks:
+    """Our public keys, as they are now."""
+
+    def __init__(self, keys: SigningKeys) -> None:
+        self._keys = keys
+        self._made: tuple[JwksDocument, Document] | None = None
+
+    def answer(self, call: Call, now: datetime) -> Answer:
+        """Return the JWK Set (RFC 7517 section 5), as :meth:`Document.answer`."""
+        current, made = self._keys.jwks_document(now), self._made
+        if made is None or made[0] is not current:
+            made = self._made = (current, Document(current.body, current.etag))
+        return made[1].answer(call)
+
+
+def metadata(api: Api, call: Call) -> Answer:
     """GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server."""
-    return api.metadata.response()
+    return api.metadata.answer(call)
 
 
-def jwks(api: Api) -> Response:
-    """GET /jwks (RFC 7517 section 5)."""
-    document = api.keys.jwks_document(api.clock())
-    return public(document.body, document.etag)
-
-
-def public(body: bytes, etag: str) -> Response:
-    """Return what anybody may have and keep for a while, scripts of other sites too."""
-    response = Response(body, mimetype="application/json")
-    response.headers["Cache-Control"] = PUBLIC_FOR
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.set_etag(etag)
-    return response.make_conditional(request)
+def jwks(api: Api, call: Call) -> Answer:
+    """GET /jwks."""
+    return api.jwks.answer(call, api.clock())

@@ -1,20 +1,19 @@
 """Pushed authorization requests (RFC 9126)."""
 
-from flask import Response, request
-
-from broker.oidc.api.context import Api, answer, authenticated, oauth_error, with_nonce
+from broker.oidc.api.context import Api, answer, authenticated, begun, oauth_error, with_nonce
 from broker.oidc.authorize.table import Refused
 from broker.oidc.strict import check_form
+from broker.web.call import Answer, Call
 from broker.web.errors import BrokerError
 
 
-def push(api: Api) -> Response:
+def push(api: Api, call: Call) -> Answer:
     """POST /par: what /authorize would be asked, checked and kept."""
-    check_form(request)
-    proof = api.proofs.examine(request.headers, method="POST", url=f"{api.issuer}/par")
-    client = authenticated(api, "pushed_authorization_request")
+    check_form(call)
+    proof = api.proofs.examine(call.headers, method="POST", url=f"{api.issuer}/par")
+    client = authenticated(api, call, "pushed_authorization_request")
     jkt = api.proofs.use(proof)
-    given = {**dict(request.form.lists()), "client_id": [client.client_id]}
+    given = {**call.lists, "client_id": [client.client_id]}
     for name in ("client_secret", "client_assertion", "client_assertion_type"):
         given.pop(name, None)
     try:
@@ -23,5 +22,6 @@ def push(api: Api) -> Response:
         return oauth_error(refused.error.error, refused.error.description)
     except BrokerError as error:
         return oauth_error("invalid_request", error.sentence)
+    begun(api, client)
     reference = api.pushed.push(client.client_id, parameters, jkt)
-    return with_nonce(api, answer({"request_uri": reference, "expires_in": api.pushed.lifetime}, 201))
+    return with_nonce(api, call, answer({"request_uri": reference, "expires_in": api.pushed.lifetime}, 201))

@@ -1,15 +1,15 @@
 """Token revocation (RFC 7009)."""
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
-from flask import Response, request
 
 from broker.oidc.api.context import Api, answer, authenticated
+from broker.web.call import Answer, Call
 
 
-def revoke(api: Api) -> Response:
+def revoke(api: Api, call: Call) -> Answer:
     """POST /revoke: end a token of the client's own. A token that is not there is as ended as one can be."""
-    client = authenticated(api, "revocation")
-    text = request.form.get("token")
+    client = authenticated(api, call, "revocation")
+    text = call.form.get("token")
     if not text:
         raise InvalidRequestError("The token is missing.")
     now = api.clock()

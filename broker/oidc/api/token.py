@@ -1,14 +1,11 @@
 """The token endpoint (RFC 6749 section 3.2)."""
 
-from flask import Response, request
-
-from broker.oidc.api.context import NO_STORE, Api, with_nonce
+from broker.oidc.api.context import Api, with_nonce
 from broker.oidc.strict import check_form
+from broker.web.call import Answer, Call
 
 
-def token(api: Api) -> Response:
+def token(api: Api, call: Call) -> Answer:
     """POST /token: every grant, on Authlib."""
-    check_form(request)
-    response: Response = api.server.create_token_response(request)
-    response.headers.update(NO_STORE)
-    return with_nonce(api, response)
+    check_form(call)
+    return with_nonce(api, call, api.server.create_token_response(call))

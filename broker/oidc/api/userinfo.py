@@ -1,13 +1,12 @@
 """UserInfo (OpenID Connect Core section 5.3)."""
 
-from flask import Response
-
 from broker.oidc.api.context import Api, BearerError, answer, bearer
+from broker.web.call import Answer, Call
 
 
-def userinfo(api: Api) -> Response:
+def userinfo(api: Api, call: Call) -> Answer:
     """GET and POST /userinfo: the person behind an access token that is for us."""
-    client, token = bearer(api, f"{api.issuer}/userinfo")
+    client, token = bearer(api, call, f"{api.issuer}/userinfo")
     # RFC 8707: a token for another resource is that resource's alone.
     if "openid" not in token.scope or not token.account_id or token.audience:
         raise BearerError("insufficient_scope", "The access token is not for userinfo.", status=403)

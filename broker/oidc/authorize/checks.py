@@ -69,10 +69,16 @@ def known_client(parameters: Mapping[str, list[str]], clients: Clients) -> Clien
     named = parameters.get("client_id", [])
     if len(named) > 1:
         raise _shown("invalid_request", "The request names more than one application.")
-    client = clients.get(named[0]) if named else None
+    # Whether a kill switch is thrown is for whoever has read them.
+    client = clients.enabled(named[0]) if named else None
     if client is None:
-        raise _shown("unknown_client", "We do not know the application that sent you here, or it is switched off.")
+        raise unknown_client()
     return client
+
+
+def unknown_client() -> BrokerError:
+    """Return the error for a client that there is not, or not now."""
+    return _shown("unknown_client", "We do not know the application that sent you here, or it is switched off.")
 
 
 def source_of_parameters(draft: Draft) -> None:

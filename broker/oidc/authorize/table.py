@@ -42,8 +42,9 @@ REDIRECTED: tuple[Check, ...] = (
 class Refused(Exception):
     """A request that is answered with an error to a redirect URI that is known good."""
 
-    def __init__(self, reply: Reply, error: RedirectError) -> None:
+    def __init__(self, client_id: str, reply: Reply, error: RedirectError) -> None:
         super().__init__(str(error))
+        self.client_id = client_id
         self.reply = reply
         self.error = error
 
@@ -83,7 +84,7 @@ class Validator:
             for check in REDIRECTED:
                 check(draft)
         except RedirectError as error:
-            raise Refused(self._reply(draft, draft.redirect_uri), error) from error
+            raise Refused(draft.client.client_id, self._reply(draft, draft.redirect_uri), error) from error
         return draft.client, AuthorizationRequest(**cast(dict[str, Any], draft.fields))
 
     def _reply(self, draft: Draft, redirect_uri: str) -> Reply:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from broker.audit.service import Audit
+from broker.limits.errors import TooMany, in_words
+from broker.limits.service import Limits, Of
+from broker.limits.table import Name
 from broker.oidc.clients import Client, Clients
 from broker.oidc.consent.service import Consents
 from broker.oidc.device.confirmations import Confirmation, Confirmations
 from broker.oidc.device.goal import DeviceGoal
-from broker.oidc.device.guesses import Guesses
 from broker.oidc.device.service import DeviceRequest, Devices
 from broker.settings.clients import DEVICE_CODE
 from broker.signin.browser import Browser
@@ -28,7 +30,7 @@ class DevicePages:
 
     devices: Devices
     confirmations: Confirmations
-    guesses: Guesses
+    limits: Limits
     goal: DeviceGoal
     clients: Clients
     consents: Consents
@@ -70,20 +72,35 @@ def waiting(pages: DevicePages, user_code: str, now: datetime) -> Waiting | None
 def tried(pages: DevicePages, user_code: str, browser: str, now: datetime) -> Waiting | None:
     """Return the same for a code that was typed, and count it if it is wrong. Raises ``BrokerError`` at the limit."""
     session = pages.sessions.find(pages.browser.session_cookie(), now)
-    account = [f"account:{session.account_id}"] if session is not None else []
-    guess = pages.guesses.begin([f"browser:{browser}", *account], strangers=session is None)
-    if guess is None:
+    # Counted before the code is looked up, and given back where it was right: parallel guesses do not get past it.
+    try:
+        guess = pages.limits.count(*_guesser(pages, session, browser))
+    except TooMany as error:
+        helps = session is None
         raise BrokerError(
             status=429,
             code="too_many_codes",
             sentence="Too many codes were tried that are not known.",
-            next_step="Wait ten minutes, start again on your device, and type the code that it shows then.",
-            detail="limit of wrong user codes",
-        )
+            next_step=f"Wait {in_words(error.wait)}, start again on your device, and type the code that it shows then."
+            + (" Or sign in first: then what others tried does not count against you." if helps else ""),
+            detail=error.limit.value,
+            link=("Sign in first", "/signin?next=/device") if helps else None,
+            retry_after=error.wait,
+        ) from error
     found = waiting(pages, user_code, now)
     if found is not None:
-        guess.take_back()
+        pages.limits.give_back(guess)
     return found
+
+
+def _guesser(pages: DevicePages, session: Session | None, browser: str) -> list[Of]:
+    """Return what a guess counts against (RFC 8628 section 5.1).
+
+    Browsers are made at will, accounts are not: strangers may use up what strangers have, and nothing else.
+    """
+    if session is not None:
+        return [Of(Name.DEVICE_CODE_ACCOUNT, session.account_id)]
+    return [Of(Name.DEVICE_CODE_ADDRESS, pages.limits.here() or browser), Of(Name.DEVICE_CODE_ALL, "all")]
 
 
 def confirming(pages: DevicePages, handle: str, now: datetime) -> tuple[Confirmation, Waiting]:

@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Response, request
-
 from broker.events import streams
 from broker.oidc.api.context import Api, BearerError, answer, bearer, with_nonce
 from broker.oidc.clients import Client
@@ -14,6 +12,7 @@ from broker.oidc.events.tokens import code_of
 from broker.oidc.jose.strict_json import json_object
 from broker.oidc.scopes import EVENTS
 from broker.oidc.strict import BadRequest
+from broker.web.call import Answer, Call
 
 MAX_EVENTS = 100
 """In one answer, whatever was asked for: with as many to acknowledge, the next request is not too large."""
@@ -31,14 +30,14 @@ class Asked:
     refused: Mapping[str, str]
 
 
-def poll(api: Api) -> Response:
+def poll(api: Api, call: Call) -> Answer:
     """POST /events/poll: what its stream has for a client that has no address, and what it made of the last answer.
 
     It is answered at once, though it may not ask for that: we may wait for something to happen, and for how long is
     ours to say (section 2.2).
     """
-    client, now = _caller(api), api.clock()
-    asked = _asked()
+    client, now = _caller(api, call), api.clock()
+    asked = _asked(call)
     if asked.acknowledged or asked.refused:
         with api.database.begin() as connection:
             streams.acknowledge(connection, client.client_id, asked.acknowledged, now)
@@ -47,25 +46,25 @@ def poll(api: Api) -> Response:
         found = streams.offered(connection, client.client_id, now, asked.limit)
         more = streams.has_more(connection, client.client_id, now, found)
     sets = {each.jti: api.events.of(client, each, now) for each in found}
-    return with_nonce(api, answer({"sets": sets, "moreAvailable": more}))
+    return with_nonce(api, call, answer({"sets": sets, "moreAvailable": more}))
 
 
-def _caller(api: Api) -> Client:
+def _caller(api: Api, call: Call) -> Client:
     """Return the client that asks, by an access token of its own, for us and for this, and has a stream to poll."""
-    client, token = bearer(api, f"{api.issuer}/events/poll")
+    client, token = bearer(api, call, f"{api.issuer}/events/poll")
     good = not token.account_id and not token.audience and EVENTS in token.scope and EVENTS in client.scopes
     if not good or client.client_id not in api.polled:
         raise BearerError("insufficient_scope", "The access token is not for polling, or nothing is.", status=403)
     return client
 
 
-def _asked() -> Asked:
-    if request.args:
+def _asked(call: Call) -> Asked:
+    if call.query:
         raise BadRequest("invalid_request", "Parameters belong into the body, not into the URL.")
-    if request.mimetype != "application/json":
+    if call.mimetype != "application/json":
         raise BadRequest("invalid_request", "The body must be application/json.")
     try:
-        document = json_object(request.get_data())
+        document = json_object(call.body)
     except ValueError as error:
         raise BadRequest("invalid_request", "The body is not one JSON object with each member once.") from error
     limit, acknowledged, refused = document.get("maxEvents"), document.get("ack", []), document.get("setErrs", {})

@@ -18,7 +18,7 @@ from broker.oidc.events.tokens import TYP, SecurityEventTokens, code_of
 from broker.oidc.jose.strict_json import json_object
 from broker.settings.migration import StreamSettings
 from broker.storage.database import Database
-from providers.http import AddressRefused, Fetched, guarded_send
+from providers.guarded import AddressRefused, Fetched, guarded_send
 
 BACK_OFF = (
     timedelta(seconds=10),

@@ -16,7 +16,7 @@ from broker.oidc.jose.jwk import PublicKey, fits, read_key
 from broker.oidc.jose.signed import KeysUnavailable
 from broker.oidc.jose.strict_json import json_object
 from broker.settings.clients import MAX_KEYS
-from providers.http import Fetched, guarded_get
+from providers.guarded import Fetched, guarded_get
 
 REFRESH_AFTER = timedelta(minutes=10)
 UNKNOWN_KEY_AFTER = timedelta(minutes=1)
@@ -87,7 +87,7 @@ class ClientKeys:
     def __init__(
         self, insecure_allow_private: bool, ca_bundle: Path | None = None, fetch: Callable[..., Fetched] = guarded_get
     ) -> None:
-        """``fetch`` is called as :func:`providers.http.guarded_get`, which refuses private addresses unless told."""
+        """``fetch`` is called as :func:`providers.guarded.guarded_get`, which refuses private addresses unless told."""
         self._fetch = partial(
             fetch,
             max_bytes=MAX_BYTES,

@@ -11,7 +11,7 @@ from broker.keys.signing import NoActiveKey
 from broker.oidc.clients import Client, Clients
 from broker.oidc.subjects import Subjects
 from broker.oidc.tokens.signed import Signer
-from providers.http import AddressRefused, guarded_post
+from providers.guarded import AddressRefused, guarded_post
 
 TYP = "logout+jwt"
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -42,7 +42,8 @@ class BackchannelLogout:
 
     def deliver(self, item: Item, now: datetime) -> None:
         """Tell the registry, if it wants to know; done at once if it is gone, switched off or wants no word."""
-        client = self.clients.get(item.payload["client_id"])
+        # Also to one that is switched off: a logout that it is not told of now it is never told of.
+        client = self.clients.enabled(item.payload["client_id"])
         if client is None or client.backchannel_logout_uri is None:
             return
         form = {"logout_token": self._token(client, item, now)}

@@ -19,7 +19,7 @@ from broker.oidc.registration.rules import Asked, check
 from broker.settings import ClientMetadata
 from broker.settings.clients import SECRET_METHODS
 from broker.storage.database import Database
-from providers.http import Fetched
+from providers.guarded import Fetched
 
 MAX_SECTOR_BYTES = 65536
 # Only ids that are made here. An operator's client has no token to manage it with, whatever its id.
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class Fetch(Protocol):
-    """``providers.http.guarded_get``, with the operator's word on private addresses."""
+    """``providers.guarded.guarded_get``, with the operator's word on private addresses."""
 
     def __call__(self, url: str, *, max_bytes: int) -> Fetched: ...
 

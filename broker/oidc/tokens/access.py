@@ -4,13 +4,14 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from broker.keys.cipher import FieldCipher, Undecryptable
 from broker.oidc.tokens.marks import Marks
 from broker.oidc.tokens.signed import Signer
+from broker.storage.sealed import compact
 from claims.evidence import Authentication, load
 
 PREFIX = "vat_"
@@ -100,7 +101,7 @@ class AccessTokens:
         token = self._unseal(text.removeprefix(PREFIX), self._context) if text.startswith(PREFIX) else None
         if token is None and text.count(".") == 2:
             token = self._of_jwt(text, now)
-        if token is None or now.timestamp() >= token.expires_at or self._marks.ended(token):
+        if token is None or now.timestamp() >= token.expires_at or self._marks.ended(token, now):
             return None
         return token
 
@@ -109,7 +110,7 @@ class AccessTokens:
         return self._unseal(str(claims.get(RECORD_CLAIM)), f"{self._context}:jwt") if claims is not None else None
 
     def _seal(self, token: AccessToken, context: str) -> str:
-        sealed = self._cipher.seal(json.dumps(asdict(token)).encode(), context)
+        sealed = self._cipher.seal(compact(_dump(token)).encode(), context)
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def _unseal(self, body: str, context: str) -> AccessToken | None:
@@ -122,6 +123,14 @@ class AccessTokens:
             return None
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
         return AccessToken(**cast(dict[str, Any], values))
+
+
+_FIELDS = tuple(field.name for field in fields(AccessToken))
+
+
+def _dump(token: AccessToken) -> dict[str, object]:
+    """Return the record as JSON values. Its parts are no dataclasses themselves, which ``asdict`` would look for."""
+    return {name: getattr(token, name) for name in _FIELDS}
 
 
 def authentication_claims(token: AccessToken) -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from broker.signin.sessions import REDEMPTION_GRACE, revocation_key
 from broker.storage.store import ShortLived
+from broker.switches.service import Switches
 
 
 class Marked(Protocol):
@@ -27,21 +28,26 @@ class Marked(Protocol):
 class Marks:
     """A mark outlives every token that it ends. ``lifetime`` is an access token's, in seconds."""
 
-    def __init__(self, store: ShortLived, lifetime: int) -> None:
+    def __init__(self, store: ShortLived, lifetime: int, switches: Switches) -> None:
         self._store = store
         self._ttl = lifetime + REDEMPTION_GRACE
+        self._switches = switches
 
-    def ended(self, token: Marked) -> bool:
-        """Return whether anything ended this token: one command. Raises ``StoreUnavailable``."""
-        everything, at_client, *others = self._store.get_many(
-            [
-                _account(token.account_id),
-                _client(token.account_id, token.client_id),
-                revocation_key(token.jti),
-                revocation_key(token.grant),
-                revocation_key(token.sid),
-            ]
+    def ended(self, token: Marked, now: datetime) -> bool:
+        """Return whether anything ended this token: one command, which brings the kill switches along.
+
+        Raises ``StoreUnavailable``.
+        """
+        keys = (
+            _account(token.account_id),
+            _client(token.account_id, token.client_id),
+            revocation_key(token.jti),
+            revocation_key(token.grant),
+            revocation_key(token.sid),
         )
+        found = self._store.get_many([*keys, *self._switches.also()])
+        self._switches.saw(found[len(keys) :], now)
+        everything, at_client, *others = found[: len(keys)]
         moments = [int(mark) for mark in (everything, at_client) if mark is not None]
         return any(mark is not None for mark in others) or any(token.issued_at <= moment for moment in moments)
 

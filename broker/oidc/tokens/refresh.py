@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from broker.keys.cipher import FieldCipher, Undecryptable
 from broker.oidc.clients import sha256
 from broker.oidc.grant import Grant, dump_grant, load_grant
 from broker.oidc.model import refresh_families
+from broker.storage.prepared import Prepared
+from broker.storage.sealed import compact
 
 PREFIX = "vrt_"
 # Within this time the loser of two simultaneous uses does not end the family.
@@ -73,17 +75,16 @@ class RefreshTokens:
         """Return the first token of a new family."""
         handle = secrets.token_urlsafe(24)
         text = _token(handle)
-        connection.execute(
-            insert(refresh_families).values(
-                id=grant.id,
-                handle_sha256=sha256(handle),
-                token_sha256=sha256(text),
-                client_id=grant.client_id,
-                account_id=grant.account_id,
-                record_sealed=self._cipher.seal(json.dumps(dump_grant(grant)).encode(), sealing_context(grant.id)),
-                created_at=now,
-                expires_at=now + self._lifetime,
-            )
+        _START.change(
+            connection,
+            id=grant.id,
+            handle_sha256=sha256(handle),
+            token_sha256=sha256(text),
+            client_id=grant.client_id,
+            account_id=grant.account_id,
+            record_sealed=self._cipher.seal(compact(dump_grant(grant)).encode(), sealing_context(grant.id)),
+            created_at=now,
+            expires_at=now + self._lifetime,
         )
         return text
 
@@ -91,11 +92,7 @@ class RefreshTokens:
         """Return the family of a token, be it current or not; none if it never was, ended or expired."""
         if len(text) != _LENGTH or not text.startswith(PREFIX):
             return None
-        row = connection.execute(
-            select(refresh_families).where(
-                refresh_families.c.handle_sha256 == sha256(_handle(text)), refresh_families.c.expires_at > now
-            )
-        ).one_or_none()
+        row = _FIND.first(connection, handle_sha256=sha256(_handle(text)), now=now)
         if row is None:
             return None
         try:
@@ -119,20 +116,19 @@ class RefreshTokens:
     def rotate(self, connection: Connection, family: Family, text: str, now: datetime) -> str | None:
         """Return the token that takes the place of ``text``; none if it is not the current one any more."""
         successor = _token(_handle(text))
-        changed = connection.execute(
-            update(refresh_families)
-            .where(
-                refresh_families.c.id == family.grant.id,
-                refresh_families.c.token_sha256 == family.text_sha256,
-            )
-            .values(token_sha256=sha256(successor), previous_sha256=family.text_sha256, rotated_at=now)
+        changed = _ROTATE.change(
+            connection,
+            grant_id=family.grant.id,
+            replaced=family.text_sha256,
+            token_sha256=sha256(successor),
+            previous_sha256=family.text_sha256,
+            rotated_at=now,
         )
-        return successor if changed.rowcount == 1 else None
+        return successor if changed == 1 else None
 
     def has(self, connection: Connection, grant_id: str) -> bool:
         """Return whether a grant has a family."""
-        found = select(refresh_families.c.id).where(refresh_families.c.id == grant_id)
-        return connection.execute(found).one_or_none() is not None
+        return _HAS.first(connection, grant_id=grant_id) is not None
 
     def end(self, connection: Connection, grant_id: str) -> None:
         """End a family, if it is there."""
@@ -169,6 +165,30 @@ class RefreshTokens:
     def expire(self, connection: Connection, now: datetime) -> None:
         """Forget the families whose end has come."""
         connection.execute(delete(refresh_families).where(refresh_families.c.expires_at <= now))
+
+
+_GRANT_ID = refresh_families.c.id == bindparam("grant_id", required=False)
+_START = Prepared(
+    insert(refresh_families).values(
+        {
+            column: bindparam(column.name, required=False)
+            for column in refresh_families.c
+            if column.name not in ("previous_sha256", "rotated_at")
+        }
+    )
+)
+_FIND = Prepared(
+    select(refresh_families).where(
+        refresh_families.c.handle_sha256 == bindparam("handle_sha256", required=False),
+        refresh_families.c.expires_at > bindparam("now", required=False),
+    )
+)
+_ROTATE = Prepared(
+    update(refresh_families)
+    .where(_GRANT_ID, refresh_families.c.token_sha256 == bindparam("replaced", required=False))
+    .values({name: bindparam(name, required=False) for name in ("token_sha256", "previous_sha256", "rotated_at")})
+)
+_HAS = Prepared(select(refresh_families.c.id).where(_GRANT_ID))
 
 
 def _token(handle: str) -> str:

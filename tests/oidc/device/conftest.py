@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from broker.audit.service import Audit
 from broker.keys.cipher import FieldCipher
 from broker.keys.pseudonyms import BlindIndex
 from broker.oidc.clients import Client, from_metadata
@@ -18,8 +19,10 @@ from broker.oidc.device.service import DeviceRequest, Devices
 from broker.settings import ClientMetadata
 from broker.settings.clients import DEVICE_CODE
 from broker.signin.sessions import Session, Sessions
+from broker.storage.database import Database
 from broker.storage.sealed import digest
 from broker.storage.store import MemoryStore, RedisStore, ShortLived
+from broker.switches.service import Switches
 from claims.evidence import Authentication, Binding, Evidence, Kind, Strength
 from providers.standins import Standins
 from tests.oidc.device.command_line import add_client, change_client, set_status
@@ -91,7 +94,9 @@ class Bench:
 
 def furnished(store: ShortLived, time: Time) -> Bench:
     cipher = FieldCipher({"v1": token_bytes(32)})
-    sessions = Sessions(store, cipher, timedelta(hours=12))
+    database = Database("sqlite:////nowhere/vestibule.db")  # never asked
+    switches = Switches(database, store, Audit(database, token_bytes(32)))
+    sessions = Sessions(store, cipher, timedelta(hours=12), switches)
     proof = Evidence(
         kind=Kind.AMR,
         values=("mfa",),

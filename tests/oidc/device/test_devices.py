@@ -7,7 +7,6 @@ import pytest
 from authlib.oauth2 import OAuth2Error
 
 from broker.oidc.device import service
-from broker.oidc.device.guesses import MOST_EACH, MOST_OF_ALL, Guesses
 from broker.oidc.device.service import INTERVAL, KEPT, DeviceRequest
 from broker.signin.sessions import clients_index
 from tests.oidc.device.conftest import BROWSER, LIFETIME, Bench, client_of
@@ -168,37 +167,3 @@ def test_each_impatient_poll_makes_the_interval_longer_for_good(here: Bench) -> 
     assert answer(here, request) == "authorization_pending"
     here.time.move(13)
     assert answer(here, request) == "slow_down", "and fifteen"
-
-
-def test_after_ten_wrong_codes_a_browser_has_to_wait(here: Bench) -> None:
-    guesses = Guesses(here.store)
-    assert all(guesses.begin(["browser:a"], strangers=True) for _ in range(MOST_EACH))
-    for _ in range(3):
-        assert guesses.begin(["browser:a"], strangers=True) is None
-    assert guesses.begin(["browser:b"], strangers=True) is not None
-    assert guesses.begin(["browser:c", "browser:a"], strangers=True) is None, "each name has to have room"
-    here.time.move(600)
-    assert guesses.begin(["browser:a"], strangers=True) is not None
-
-
-def test_a_right_code_does_not_count(here: Bench) -> None:
-    guesses = Guesses(here.store)
-    for _ in range(MOST_EACH * 2):
-        guess = guesses.begin(["browser:a"], strangers=True)
-        assert guess is not None
-        guess.take_back()
-    assert here.store.members("device-guesses") == set()
-
-
-def test_t12_no_more_wrong_codes_are_tried_over_all_than_the_limit_allows(here: Bench) -> None:
-    guesses = Guesses(here.store)
-    tried = [guesses.begin([f"browser:{each}"], strangers=True) for each in range(MOST_OF_ALL + 5)]
-    assert sum(each is not None for each in tried) == MOST_OF_ALL
-    assert len(here.store.members("device-guesses")) == MOST_OF_ALL, "what is refused is not kept"
-
-
-def test_t12_parallel_guesses_do_not_get_past_the_limit(bench: Bench) -> None:
-    guesses = Guesses(bench.store)
-    begun = in_parallel(50, lambda: guesses.begin(["browser:a"], strangers=True))
-    # Those that meet at the limit may refuse each other; none gets past it.
-    assert sum(each is not None for each in begun) <= MOST_EACH

@@ -13,12 +13,12 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from broker.app import MAX_BODY
 from broker.events.replay import backlogs
 from broker.events.security import EventKind, SecurityEvents
 from broker.oidc.clients import sha256
 from broker.oidc.events.poll import MAX_EVENTS
 from broker.settings import ClientMetadata
+from broker.web.caps import MAX_BODY
 from tests.oidc.events.conftest import POLLED
 from tests.oidc.jose.samples import base64url, public
 from tests.oidc.jose.samples import jwt as signed

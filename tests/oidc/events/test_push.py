@@ -18,7 +18,7 @@ from broker.oidc.events.push import BACK_OFF
 from broker.oidc.tokens.access import AccessTokens
 from broker.oidc.tokens.id_token import IdTokens
 from broker.storage.database import Database
-from providers.http import AddressRefused, guarded_send
+from providers.guarded import AddressRefused, guarded_send
 from tests.oidc.events.conftest import NOW
 from tests.oidc.events.transmitter import ISSUER, Receiver, Transmitter, hang_up, part, refusing, transmitter
 from tests.providers.loopback import Handler, serve

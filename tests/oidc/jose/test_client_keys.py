@@ -15,7 +15,7 @@ from broker.oidc.jose import client_keys
 from broker.oidc.jose.client_keys import MAX_SETS, ClientKeys
 from broker.oidc.jose.jwk import PublicKey, read_key
 from broker.oidc.jose.signed import KeysUnavailable
-from providers.http import Fetched
+from providers.guarded import Fetched
 from tests.oidc.jose.samples import CLIENT, EC, ED, NOW, OTHER_EC, RSA, SampleClient, public
 from tests.providers.loopback import Handler, Server, serve, trust
 from tests.storage.parallel import in_parallel

@@ -18,7 +18,7 @@ from broker.oidc.registration.initial import InitialTokens
 from broker.oidc.registration.service import Fetch, Registration
 from broker.settings import Settings
 from broker.storage.database import Database
-from providers.http import guarded_get
+from providers.guarded import guarded_get
 from tests.world import key
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

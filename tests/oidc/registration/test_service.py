@@ -14,7 +14,7 @@ from broker.oidc.clients import sha256
 from broker.oidc.registration.metadata import Unacceptable
 from broker.oidc.registration.service import MAX_SECTOR_BYTES, Registration
 from broker.settings import ClientMetadata
-from providers.http import guarded_get
+from providers.guarded import guarded_get
 from tests.oidc.registration.conftest import CALLBACK, ISSUER, JWKS, NOW, House, asked
 from tests.providers.loopback import Handler, serve, trust
 
