@@ -63,3 +63,12 @@ def check_config(path: Path) -> None:
     click.echo(f"  clients    {', '.join(settings.clients) or 'none here; see vestibule clients list'}")
     for switch in settings.insecure():
         click.echo(f"  warning    {switch} is on")
+    if (
+        settings.issuer.startswith("https:")
+        and not settings.trusted_proxies
+        and settings.listen.tls_certificate is None
+    ):
+        click.echo(
+            "  warning    trusted_proxies is 0 and there is no listen.tls_certificate: if a proxy speaks TLS for this "
+            "issuer, limits count everybody behind it as one"
+        )

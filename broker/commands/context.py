@@ -1,18 +1,24 @@
 """What every command starts from: the settings, the database, the clock, and how it gives up."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from broker.composition.foundation import Foundation, lay
-from broker.composition.people import People, gather
 from broker.settings import Settings, load
 from broker.storage.database import Database
-from broker.storage.schema import is_current
+from broker.storage.schema import is_usable
 
+if TYPE_CHECKING:
+    from broker.composition.foundation import Foundation
+    from broker.composition.people import People
+
+CONFIG_VARIABLE = "VESTIBULE_CONFIG"
+"""The environment's word for where the configuration file is."""
 UPGRADE = "vestibule db upgrade"
 
 with_path: Callable[..., Callable[..., object]] = click.make_pass_decorator(Path)
@@ -31,21 +37,24 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Settings, Database]]:
-    """Yield the settings and the database, which has the schema of this version. Raises :class:`Refusal`."""
-    settings = load(path)
+def opened(path: Path, environ: Mapping[str, str] = os.environ) -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings and the database, which this version can be used with. Raises :class:`Refusal`."""
+    settings = load(path, environ)
     database = Database(settings.database.url)
     try:
-        if not is_current(database):
-            raise Refusal(f"The database is not of this version yet. Run: {UPGRADE}")
+        if not is_usable(database):
+            raise Refusal(f"The database is not of this version. Run: {UPGRADE}")
         yield settings, database
     finally:
         database.dispose()
 
 
 @contextmanager
-def gathered(path: Path) -> Iterator[tuple[Foundation, People]]:
+def gathered(path: Path) -> Iterator[tuple["Foundation", "People"]]:
     """Yield what organisations, tenants and operators are changed with. Raises :class:`Refusal` as :func:`opened`."""
+    from broker.composition.foundation import lay
+    from broker.composition.people import gather
+
     with opened(path) as (settings, _):
         base = lay(settings, utc_now)
         try:

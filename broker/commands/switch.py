@@ -5,16 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from sqlalchemy import Connection
 
 from broker.commands.context import UPGRADE, Refusal, gathered, moment, table, utc_now, with_path
 from broker.composition.foundation import Foundation
-from broker.composition.people import People
 from broker.oidc.clients import Clients
+from broker.operators.targets import Targets
 from broker.storage.store import StoreUnavailable
 from broker.switches.service import Kind, NoSwitches
-
-_Laid = tuple[Foundation, People]
 
 KIND = click.argument("kind", metavar="KIND", type=click.Choice(["provider", "tenant", "client"]))
 TARGET = click.argument("target", metavar="ID")
@@ -32,7 +29,7 @@ def switch() -> None:
 @with_path
 def list_switches(path: Path) -> None:
     """Show what is off, since when, and by whom."""
-    with _laid(path) as (base, _), base.database.read() as connection:
+    with _laid(path) as base, base.database.read() as connection:
         found = base.switches.all(connection)
     if not found:
         click.echo("Nothing is switched off.")
@@ -47,11 +44,11 @@ def list_switches(path: Path) -> None:
 @with_path
 def off(path: Path, kind: str, target: str) -> None:
     """Switch a provider, a tenant (by its tid) or a client off: nobody comes by it, and what came by it is refused."""
-    with _laid(path) as laid:
-        known = _known(laid, Kind(kind))
+    with _laid(path) as base:
+        known = _known(base, Kind(kind))
         if target not in known:
             raise _unknown(kind, target, known)
-        changed = laid[0].switches.throw(Kind(kind), target, utc_now())
+        changed = base.switches.throw(Kind(kind), target, utc_now())
     click.echo(f"{_shown(Kind(kind), target)} is off{'' if changed else ' already'}, on every host.")
     click.echo(f"To take that back: vestibule switch on {kind} {target}")
 
@@ -62,10 +59,10 @@ def off(path: Path, kind: str, target: str) -> None:
 @with_path
 def on(path: Path, kind: str, target: str) -> None:
     """Take that back. Sessions and tokens that live go on; what ended meanwhile does not."""
-    with _laid(path) as laid:
-        changed = laid[0].switches.restore(Kind(kind), target, utc_now())
+    with _laid(path) as base:
+        changed = base.switches.restore(Kind(kind), target, utc_now())
         # What was taken out of the configuration can still be switched on again.
-        if not changed and target not in (known := _known(laid, Kind(kind))):
+        if not changed and target not in (known := _known(base, Kind(kind))):
             raise _unknown(kind, target, known)
     click.echo(f"{_shown(Kind(kind), target)} is on{'' if changed else ' already'}, on every host.")
 
@@ -89,16 +86,16 @@ def sign_up(path: Path, state: str) -> None:
 
 
 def _turn(path: Path, kind: Kind, *, thrown: bool) -> bool:
-    with _laid(path) as (base, _):
+    with _laid(path) as base:
         turn = base.switches.throw if thrown else base.switches.restore
         return turn(kind, "", utc_now())
 
 
 @contextmanager
-def _laid(path: Path) -> Iterator[_Laid]:
-    with gathered(path) as laid:
+def _laid(path: Path) -> Iterator[Foundation]:
+    with gathered(path) as (base, _):
         try:
-            yield laid
+            yield base
         except NoSwitches:
             raise Refusal(f"The database has no switches yet. Run: {UPGRADE}") from None
         except StoreUnavailable:
@@ -108,23 +105,9 @@ def _laid(path: Path) -> Iterator[_Laid]:
             ) from None
 
 
-def _known(laid: _Laid, kind: Kind) -> list[str]:
-    base, people = laid
-    if kind is Kind.PROVIDER:
-        return sorted(base.settings.providers)
-    if kind is Kind.CLIENT:
-        return sorted(client.client_id for client, _ in Clients(base.settings, base.database).all())
+def _known(base: Foundation, kind: Kind) -> list[str]:
     with base.database.read() as connection:
-        return sorted(_configured_tenants(base) | _mapped_tenants(connection, people))
-
-
-def _configured_tenants(base: Foundation) -> set[str]:
-    return {tid for each in base.settings.providers.values() for tid in getattr(each, "tenants", ())}
-
-
-def _mapped_tenants(connection: Connection, people: People) -> set[str]:
-    organizations = people.organizations.all(connection)
-    return {mapping.tid for each in organizations for mapping in people.mappings.of_organization(connection, each.id)}
+        return Targets(settings=base.settings, clients=Clients(base.settings, base.database)).ids(connection, kind)
 
 
 def _unknown(kind: str, target: str, known: list[str]) -> Refusal:

@@ -41,7 +41,7 @@ class Deliveries:
     def deliver(self, now: datetime, limit: int = 20) -> int:
         """Try items that are due, up to ``limit`` or for some ten seconds, and return how many were handed over."""
         started = monotonic()
-        self._expire(now)
+        self.expire(now)
         delivered = 0
         for _ in range(limit):
             row = self._take(now)
@@ -52,7 +52,8 @@ class Deliveries:
                 break
         return delivered
 
-    def _expire(self, now: datetime) -> None:
+    def expire(self, now: datetime) -> None:
+        """Forget what was not handed over in time, of any kind."""
         gone = delete(outbox).where(outbox.c.expires_at <= now).returning(outbox.c.kind, outbox.c.subject)
         with self._database.begin() as connection:
             expired = Counter((row.kind, row.subject) for row in connection.execute(gone))

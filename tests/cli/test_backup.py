@@ -1,7 +1,12 @@
 """vestibule backup and restore: one sealed file, looked at before it is believed, and everything in it or nothing."""
 
+import fcntl
+import os
 import shutil
 import sqlite3
+import subprocess
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,7 @@ from broker.settings import load
 from broker.settings.fresh import fresh_keys
 from tests.cli.conftest import Run
 from tests.cli.test_commands import actions, execute
+from tests.reliability.served import ROOT, command, environ
 
 PASSPHRASE = "correct horse battery staple"
 CLIENT = ["clients", "add", "new", "--name", "New", "--redirect-uri", "https://new.example/cb"]
@@ -188,6 +194,57 @@ def test_a_passphrase_comes_from_a_file_of_its_owner_or_the_environment(filled: 
         assert not (tmp_path / "two").exists()
     kept.write_text("too short\n")
     assert "fewer than 12" in filled("backup", str(tmp_path / "two"), "--passphrase-file", str(kept)).output
+
+
+def typed(config: Path, file: Path, *answers: str) -> tuple[int, str]:
+    """Take a backup at a terminal of its own, and return how it ended and what the terminal shows."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        command(config, "backup", str(file)),
+        cwd=ROOT,
+        env=environ(),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        # The passphrase is asked for at the terminal, whatever the standard input is.
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    shown = b""
+    with os.fdopen(ours, "r+b", buffering=0) as terminal:
+        for answer in answers:
+            # A terminal that echoes no more is asking; what is typed before would be thrown away.
+            while not shown.endswith(b": "):
+                shown += terminal.read(1024)
+            terminal.write(f"{answer}\n".encode())
+            shown += b"\n"
+        # A terminal of which nobody has the other end any more is an error to read.
+        with suppress(OSError):
+            while more := terminal.read(1024):
+                shown += more
+    return process.wait(timeout=60), shown.decode()
+
+
+def test_a_passphrase_is_typed_twice_and_never_shown(filled: Run, config: Path, tmp_path: Path) -> None:
+    file = tmp_path / "typed.backup"
+    code, shown = typed(config, file, PASSPHRASE, "another one", PASSPHRASE, PASSPHRASE)
+    assert code == 0, shown
+    assert "do not match" in shown
+    assert PASSPHRASE not in shown
+    done = filled("backup", "--check", str(file), "--passphrase-variable", "BACKUP_PASSPHRASE")
+    assert done.exit_code == 0
+
+
+def test_where_the_store_is_away_nothing_is_restored(taken: Path, filled: Run, config: Path) -> None:
+    move_away(config)
+    config.write_text(config.read_text().replace('# url = "memory://"', 'url = "redis://127.0.0.1:1/0"'))
+    done = restored(filled, taken)
+    assert done.exit_code == 2
+    assert "does not answer" in done.output
+    with sqlite3.connect(config.parent / "vestibule.db") as connection:
+        assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    assert restored(filled, taken, "--keep-grants").exit_code == 0, "what goes on need not end"
 
 
 def test_a_database_without_tables_has_nothing_to_take(vestibule: Run, tmp_path: Path) -> None:

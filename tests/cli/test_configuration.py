@@ -56,7 +56,16 @@ def test_what_init_shows_as_defaults_are_the_defaults(tmp_path: Path) -> None:
     CliRunner().invoke(main, ["init", "--dir", str(tmp_path)])
     path = tmp_path / "vestibule.toml"
     as_written = load(path, {})
-    without_default = ("ca_bundle", "tls_", "encryption_writes", "pseudonym_writes")
+    without_default = (
+        "ca_bundle",
+        "tls_",
+        "encryption_writes",
+        "pseudonym_writes",
+        "replica_url",
+        "address",
+        "worker_address",
+        "endpoint",
+    )
     lines, shown = [], 0
     for line in path.read_text().splitlines():
         head, _, rest = line.removeprefix("# ").partition(" = ")
@@ -177,3 +186,15 @@ def test_check_config_looks_into_the_list_of_stolen_passwords(vestibule: Run, co
     assert [each.exit_code for each in (missing, wrong, good)] == [2, 2, 0]
     for refused in (missing, wrong):
         assert "migration.breached_passwords is not a list that can be searched" in refused.output
+
+
+@pytest.mark.parametrize("line,told", [("", True), ("trusted_proxies = 1\n", False)])
+def test_check_config_says_when_limits_may_count_everybody_behind_a_proxy_as_one(
+    tmp_path: Path, line: str, told: bool
+) -> None:
+    CliRunner().invoke(main, ["init", "--dir", str(tmp_path), "--issuer", "https://login.example.org"])
+    path = tmp_path / "vestibule.toml"
+    path.write_text(line + path.read_text().replace("trusted_proxies", "# trusted_proxies"))
+    done = CliRunner().invoke(main, ["--config", str(path), "check-config"])
+    assert done.exit_code == 0
+    assert ("trusted_proxies is 0" in done.output) is told

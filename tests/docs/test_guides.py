@@ -15,10 +15,12 @@ from pydantic import BaseModel, TypeAdapter
 from broker.accounts.organizations.capabilities import Role
 from broker.cli import main
 from broker.events.security import EventKind
+from broker.limits.table import TABLE
 from broker.oidc.consent.words import WORDS
 from broker.oidc.events.tokens import URI
 from broker.oidc.scopes import SCOPES, SERVICE_SCOPES
 from broker.settings import ClientSettings, Settings
+from broker.settings.limits import LimitSettings, in_text
 from broker.settings.migration import StreamSettings
 from claims.vocabulary import ACR_SUPPORTED
 from providers.catalog import ProviderSettings, TenantSettings
@@ -204,3 +206,10 @@ def test_the_claim_organizations_is_shown_as_it_comes() -> None:
     assert set(shown) == {"organizations"}
     assert [set(each) for each in shown["organizations"]] == [{"id", "role"}, {"id", "role"}]
     assert {each["role"] for each in shown["organizations"]} == {role.value for role in Role}
+
+
+def test_the_operator_is_told_every_limit_as_it_is() -> None:
+    table = OPERATOR.read_text().partition("## Settings")[2]
+    for each, limit in TABLE.items():
+        written = in_text(getattr(LimitSettings(), each.value))
+        assert f'| `limits.{each.value}` | `"{written}"` | {limit.counts}; by {" and ".join(limit.by)} |' in table

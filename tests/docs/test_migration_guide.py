@@ -16,6 +16,7 @@ from broker.events.replay import KEPT
 from broker.events.security import EventKind
 from broker.keys import signing
 from broker.settings import Settings, load
+from broker.settings.limits import LimitSettings, Rate, in_text
 from broker.settings.migration import MigrationSettings, StreamSettings
 from broker.storage.database import Database
 from migrations.accounts import periods, proofs
@@ -25,7 +26,6 @@ from migrations.accounts.campaign.templates import TemplateName
 from migrations.accounts.campaign.waves import Audience
 from migrations.accounts.cases import CaseKind
 from migrations.accounts.effects import APPROVALS
-from migrations.accounts.hashes import verifying
 from migrations.accounts.hashes.formats import NAMED, UnknownHash, parse
 from migrations.accounts.importing.report import SENTENCES, Code
 from migrations.accounts.importing.source import COLUMNS, NEEDED
@@ -193,22 +193,27 @@ def prose() -> str:
 
 
 def test_limits_are_as_they_are_set() -> None:
-    def said(limit: verifying.Limit) -> str:
-        return {
-            300: f"{limit.guesses} in five minutes",
-            3600: f"{limit.guesses} an hour",
-            86400: f"{limit.guesses} a day",
-        }[limit.seconds]
+    def said(rate: Rate) -> str:
+        spans = {300: "in five minutes", 3600: "an hour", 86400: "a day"}
+        return f"{rate.size} {spans[rate.seconds]}"
 
-    minutes, day = verifying.PER_ACCOUNT
-    few, own_day = verifying.PER_PERSON
-    own, hour, most = verifying.PER_ACCOUNT_WITH_MAILBOX
-    assert (
-        f"{said(verifying.PER_BROWSER)} a browser; {said(minutes)} and {said(day)} an account, and as many" in prose()
+    settings = LimitSettings()
+    address, account, person, mailbox = (
+        [said(rate) for rate in each]
+        for each in (
+            settings.password_address,
+            settings.password_account,
+            settings.password_person,
+            settings.password_mailbox,
+        )
     )
-    assert f"for whoever signed in just now {said(few)} and {said(own_day)} an account" in prose()
-    assert f"for whoever proved the mailbox {said(own)}, {said(hour)} and {said(most)}." in prose()
-    assert (limits.MOST_OPEN, limits.MOST_A_DAY, limits.MOST_RIVALS, limits.MOST_LOOKS) == (3, 5, 10, 10)
+    assert f"{' and '.join(address)} from one address; {' and '.join(account)} an account, and as many" in prose()
+    assert f"for whoever signed in just now {' and '.join(person)} an account" in prose()
+    assert f"for whoever proved the mailbox {mailbox[0]}, {' and '.join(mailbox[1:])}." in prose()
+    links = (settings.claim_mail_account, settings.claim_mail_known, settings.claim_mail_person)
+    assert [[said(rate) for rate in each] for each in links] == [["5 an hour"], ["5 an hour"], ["3 an hour"]]
+    assert (limits.MOST_OPEN, limits.MOST_RIVALS) == (3, 10)
+    assert [in_text(each) for each in (settings.recovery_account, settings.recovery_look)] == ["5 / day", "10 / h"]
     assert "three requests open, and make five a day." in prose()
     assert "more than ten people ask for at a time you are told of every one, and its old address of ten" in prose()
 
