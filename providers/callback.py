@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 import requests
 
-from providers.http import json_of
+from providers.http import Content, json_of
 from providers.provider import Fault, ProviderError, Return
 
 _CODE_LIMIT = 4096  # characters
@@ -83,13 +83,10 @@ def refusal(error: object) -> ProviderError:
     return ProviderError(fault, f"the provider refused: {name}", upstream_code=name)
 
 
-def checked_token_response(response: requests.Response) -> requests.Response:
-    """Return a token response that a library can read; on anything else each of them raises whatever comes.
-
-    Raises :class:`ProviderError` for errors, and for what is not a bearer token.
-    """
-    status, body = response.status_code, json_of(response)
-    if status >= 500 or status == 429 or (status >= 400 and not isinstance(body, dict)):
+def token_of(status: int, answer: Content) -> Mapping[str, object]:
+    """Return what a token response says. Raises :class:`ProviderError` for errors, and for what is no bearer token."""
+    body = json_of(answer)
+    if status >= 500 or status == 429 or status // 100 == 3 or (status >= 400 and not isinstance(body, dict)):
         raise ProviderError(Fault.UNAVAILABLE, f"token endpoint: HTTP {status}")
     if not isinstance(body, dict):
         raise ProviderError(Fault.INVALID_RESPONSE, "token endpoint: not a JSON object")
@@ -97,6 +94,15 @@ def checked_token_response(response: requests.Response) -> requests.Response:
         raise refusal(body.get("error"))
     if not _is_bearer(body):
         raise ProviderError(Fault.INVALID_RESPONSE, "token endpoint: not a bearer token")
+    return body
+
+
+def checked_token_response(response: requests.Response) -> requests.Response:
+    """Return a token response that a library can read; on anything else each of them raises whatever comes.
+
+    Raises :class:`ProviderError` as :func:`token_of`.
+    """
+    token_of(response.status_code, response)
     response.encoding = "utf-8"  # libraries take the text, whose encoding requests would guess
     return response
 

@@ -23,6 +23,7 @@ from providers.http import is_loopback
 from providers.provider import Provider
 
 if TYPE_CHECKING:
+    from providers.circuit import Circuit
     from providers.tenants import TenantDirectory
 
 CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -254,27 +255,34 @@ def fingerprint(settings: CommonSettings) -> str:
     return hashlib.sha256(json.dumps(proven, sort_keys=True).encode()).hexdigest()
 
 
-def build(provider_id: str, settings: ProviderSettings, callback_url: str, tenants: "TenantDirectory") -> Provider:
+def build(
+    provider_id: str,
+    settings: ProviderSettings,
+    callback_url: str,
+    tenants: "TenantDirectory",
+    circuit: "Circuit | None" = None,
+) -> Provider:
     """Return the provider that ``settings`` describe. Makes no network call.
 
     ``callback_url`` is the absolute redirect URI registered there. ``tenants`` is asked in every sign-in with a work
-    account. Raises ``ValueError`` when the environment makes its library unsafe.
+    account, ``circuit`` before the provider is asked anything. Raises ``ValueError`` when the environment makes its
+    library unsafe.
     """
     # Imported here because each of them takes its settings from this module, and MSAL is slow to import.
     match settings:
         case MicrosoftAccountSettings():
             from providers.microsoft.account import MicrosoftAccount
 
-            return MicrosoftAccount(provider_id, settings, callback_url)
+            return MicrosoftAccount(provider_id, settings, callback_url, circuit)
         case EntraSettings():
             from providers.microsoft.entra import Entra
 
-            return Entra(provider_id, settings, callback_url, tenants)
+            return Entra(provider_id, settings, callback_url, tenants, circuit)
         case GitHubSettings():
             from providers.github import GitHub
 
-            return GitHub(provider_id, settings, callback_url)
+            return GitHub(provider_id, settings, callback_url, circuit)
         case _:  # the last of the union
             from providers.oidc import OpenIDProvider
 
-            return OpenIDProvider(provider_id, settings, callback_url)
+            return OpenIDProvider(provider_id, settings, callback_url, circuit)

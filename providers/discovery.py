@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from providers.circuit import Circuit
 from providers.http import is_loopback, json_of, outbound
 from providers.provider import Fault, ProviderError
 
@@ -46,12 +47,21 @@ class Metadata:
 class Discovery:
     """The metadata of one issuer; safe to share between threads. ``clock`` counts seconds.
 
-    When fetching fails, the last good document stays in use. However many ask at once, one fetches.
+    When fetching fails, the last good document stays in use. However many ask at once, one fetches, and nobody waits
+    for it who can use an older one.
     """
 
-    def __init__(self, issuer: str, ca_bundle: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        issuer: str,
+        ca_bundle: Path | None,
+        *,
+        circuit: Circuit | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._issuer = issuer
         self._ca_bundle = ca_bundle
+        self._circuit = circuit
         self._clock = clock
         self._lock = Lock()
         self._known: Metadata | None = None
@@ -64,13 +74,17 @@ class Discovery:
         flights = self._flights
         if self._known is not None and self._clock() < self._good_until:
             return self._known
-        with self._lock:
+        if not self._lock.acquire(blocking=self._known is None) and self._known is not None:
+            return self._known
+        try:
             if self._flights == flights:  # else whoever we waited for has asked
                 self._refresh()
             if self._known is None:
                 failure = self._failure
-                raise ProviderError(failure.code, failure.detail)
+                raise ProviderError(failure.code, failure.detail, retry_after=failure.retry_after)
             return self._known
+        finally:
+            self._lock.release()
 
     def _refresh(self) -> None:
         try:
@@ -87,7 +101,7 @@ class Discovery:
         # Section 4: a slash at the issuer's end is left out.
         url = f"{self._issuer.removesuffix('/')}/.well-known/openid-configuration"
         try:
-            with outbound(self._ca_bundle) as session:
+            with outbound(self._ca_bundle, circuit=self._circuit) as session:
                 response = session.get(url, headers={"Accept": "application/json"})
                 response.raise_for_status()
         except requests.RequestException as error:

@@ -10,13 +10,13 @@ from datetime import datetime
 from urllib.parse import urlencode, urlsplit
 
 from oauthlib.oauth2 import WebApplicationClient  # type: ignore[import-untyped]  # ships no types
-from requests_oauthlib import OAuth2Session
 
 from claims import rules
 from claims.evidence import Authentication, Binding, Evidence, Kind
 from claims.profile import Profile
 from providers.callback import check_state, code_of, new_secret, remembered, shown
 from providers.catalog import GitHubSettings
+from providers.circuit import Circuit
 from providers.github_api import Account, account_of
 from providers.provider import (
     Ask,
@@ -30,6 +30,7 @@ from providers.provider import (
     Return,
     Subject,
 )
+from providers.wire import Wire
 
 _SCOPE = "read:user user:email"
 _WIDE_SCOPE = "user user:email"  # "user" may also write the profile, so it is asked for only where needed
@@ -48,7 +49,9 @@ class GitHub:
         can_reauthenticate=False,
     )
 
-    def __init__(self, provider_id: str, settings: GitHubSettings, callback_url: str) -> None:
+    def __init__(
+        self, provider_id: str, settings: GitHubSettings, callback_url: str, circuit: Circuit | None = None
+    ) -> None:
         if os.environ.get("OAUTHLIB_INSECURE_TRANSPORT"):
             raise ValueError("OAUTHLIB_INSECURE_TRANSPORT lets secrets go in clear, even when it is 0: unset it")
         self.id = provider_id
@@ -56,6 +59,7 @@ class GitHub:
         self.set_up_url = f"https://{settings.host}/settings/security"
         self._settings = settings
         self._callback_url = callback_url
+        self._wire = Wire(settings.ca_bundle, circuit=circuit)
 
     def begin(self, ask: Ask) -> Redirect:
         """Return the request, with PKCE S256 (RFC 7636)."""
@@ -100,14 +104,16 @@ class GitHub:
                 "state": state,
             }
             return f"{endpoint}?{urlencode({**required, **parameters})}"
-        with OAuth2Session(client=client, redirect_uri=self._callback_url, scope=scope) as session:
-            url, _ = session.authorization_url(endpoint, state=state, **parameters)
-        return str(url)
+        return str(
+            client.prepare_request_uri(
+                endpoint, redirect_uri=self._callback_url, scope=scope, state=state, **parameters
+            )
+        )
 
     def _account(self, flow: Mapping[str, object], returned: Return) -> Account:
         check_state(flow, returned)
         code, verifier = code_of(returned), remembered(flow, "code_verifier")
-        return account_of(code, verifier, self._settings, self._callback_url)
+        return account_of(code, verifier, self._settings, self._callback_url, self._wire)
 
     def _identify(self, flow: Mapping[str, object], account: Account, now: datetime) -> Identified:
         user = account.user

@@ -11,8 +11,9 @@ from requests_oauthlib import OAuth2Session
 
 from providers.callback import checked_token_response
 from providers.catalog import GitHubSettings
-from providers.http import harden, json_of, outbound
+from providers.http import harden, json_of
 from providers.provider import Fault, ProviderError
+from providers.wire import Wire
 
 # At DEBUG they log the client secret, the code, its verifier and the token.
 for _name in ("requests_oauthlib", "oauthlib"):
@@ -32,22 +33,22 @@ class Account:
     email: object
 
 
-def account_of(code: str, verifier: str, settings: GitHubSettings, callback_url: str) -> Account:
+def account_of(code: str, verifier: str, settings: GitHubSettings, callback_url: str, wire: Wire) -> Account:
     """Return what the user's code lets us read. The token is deleted at GitHub before this returns.
 
     Raises :class:`ProviderError`.
     """
-    token = _redeem(code, verifier, settings, callback_url)
-    with outbound(settings.ca_bundle) as session:
+    token = _redeem(code, verifier, settings, callback_url, wire)
+    with harden(requests.Session(), wire) as session:
         try:
             return _read(session, settings.api, {**_HEADERS, "Authorization": f"Bearer {token}"})
         finally:
             _delete(session, settings, token)
 
 
-def _redeem(code: str, verifier: str, settings: GitHubSettings, callback_url: str) -> str:
+def _redeem(code: str, verifier: str, settings: GitHubSettings, callback_url: str, wire: Wire) -> str:
     # Without a scope: the library takes GitHub's comma-separated answer for another scope, and raises.
-    session = harden(OAuth2Session(settings.client_id, redirect_uri=callback_url), settings.ca_bundle)
+    session = harden(OAuth2Session(settings.client_id, redirect_uri=callback_url), wire)
     session.register_compliance_hook("access_token_response", checked_token_response)
     with session:
         try:
@@ -98,7 +99,7 @@ def _delete(session: requests.Session, settings: GitHubSettings, token: str) -> 
     try:
         response = session.delete(url, auth=(client_id, secret), json={"access_token": token}, headers=_HEADERS)
         outcome = f"HTTP {response.status_code}"
-    except requests.RequestException as error:
+    except (requests.RequestException, ProviderError) as error:
         outcome = type(error).__name__
     if outcome != "HTTP 204":
         log.warning("github: token not deleted: %s", outcome)

@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey, RSAKey
 from joserfc.util import base64_to_int
 
 from providers.http import json_of
+from providers.provider import ProviderError
 
 LIFETIME = timedelta(hours=24)
 REFETCH_AFTER = timedelta(minutes=5)
@@ -60,7 +61,8 @@ class JwksCache:
 
     A set is kept for 24 hours. For a ``kid`` that is not in it, it is fetched again, at most once in 5 minutes, so
     that tokens with made-up ``kid`` cause no flood. When fetching fails, the last good set stays in use. However
-    many ask at once, one fetches. Of more than 256 URLs, the one unused longest is forgotten.
+    many ask at once, one fetches, and nobody waits for it whose key is there already. Of more than 256 URLs, the one
+    unused longest is forgotten.
     """
 
     def __init__(self, connect: Callable[[], requests.Session]) -> None:
@@ -82,13 +84,17 @@ class JwksCache:
         if not self._is_due(known, kid, now):
             return known.of(kid)
         flights = known.flights
-        with known.lock:
+        if not known.lock.acquire(blocking=not known.of(kid)):
+            return known.of(kid)
+        try:
             # Whoever waited for another's flight takes what it brought, be it nothing.
             if known.flights == flights and self._is_due(known, kid, now):
                 self._refresh(known, url, now)
             if known.fetched_at is None:
                 raise KeysUnavailable
             return known.of(kid)
+        finally:
+            known.lock.release()
 
     def _is_due(self, known: _KeySet, kid: str, now: datetime) -> bool:
         if known.fetched_at is None:
@@ -106,7 +112,7 @@ class JwksCache:
         try:
             known.keys = self._fetch(url)
             known.fetched_at = now
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, ProviderError, ValueError) as error:
             log.warning("keys not fetched: %s", type(error).__name__)
         finally:
             known.flights += 1

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from claims import rules
 from claims.clock import CLOCK_SKEW
@@ -13,6 +14,7 @@ from claims.profile import Profile
 from claims.vocabulary import instant
 from providers.callback import check_state, code_of, new_secret, remembered, shown
 from providers.catalog import OidcSettings
+from providers.circuit import Circuit
 from providers.discovery import Discovery, Metadata
 from providers.http import outbound
 from providers.id_token import InvalidToken, validate
@@ -30,6 +32,9 @@ from providers.provider import (
     Return,
     Subject,
 )
+from providers.wire import Wire
+
+_MOST_URLS = 64  # a registry may ask for any max_age
 
 
 class OpenIDProvider:
@@ -37,7 +42,9 @@ class OpenIDProvider:
 
     kind = "oidc"
 
-    def __init__(self, provider_id: str, settings: OidcSettings, callback_url: str) -> None:
+    def __init__(
+        self, provider_id: str, settings: OidcSettings, callback_url: str, circuit: Circuit | None = None
+    ) -> None:
         self.id = provider_id
         self.name = settings.name
         self.set_up_url = settings.set_up_url
@@ -54,34 +61,44 @@ class OpenIDProvider:
             {value: Strength.parse(label) for value, label in settings.accept_acr.items()},
             {value: Strength.parse(label) for value, label in settings.accept_amr.items()},
         )
-        self._discovery = Discovery(settings.issuer, settings.ca_bundle)
-        self._jwks = JwksCache(lambda: outbound(settings.ca_bundle))
+        self._discovery = Discovery(settings.issuer, settings.ca_bundle, circuit=circuit)
+        self._jwks = JwksCache(lambda: outbound(settings.ca_bundle, circuit=circuit))
+        self._wire = Wire(settings.ca_bundle, circuit=circuit)
+        self._urls: dict[tuple[Metadata, str | None, int | None, bool], str] = {}
 
     def begin(self, ask: Ask) -> Redirect:
         """Return the request, with PKCE S256 (RFC 7636) and a nonce. Raises :class:`ProviderError`."""
         metadata = self._discovery.metadata()
         state, nonce, verifier = new_secret(), new_secret(), new_secret()
-        wanted = [age for age in (self._settings.max_age, ask.max_age) if age is not None]
-        acr_values = " ".join(self._settings.acr_values)
-        with OAuth2Session(
-            self._settings.client_id,
-            scope=self._settings.scopes,
-            redirect_uri=self._callback_url,
-            code_challenge_method="S256",
-        ) as session:
-            url, _ = session.create_authorization_url(
+        # What differs is in an alphabet that needs no quoting (RFC 4648, section 5).
+        own = f"state={state}&nonce={nonce}&code_challenge={create_s256_code_challenge(verifier)}"
+        flow = {"state": state, "nonce": nonce, "code_verifier": verifier, "forced": ask.force_mfa}
+        return Redirect(url=f"{self._same_url(metadata, ask)}&{own}", state=state, flow=flow)
+
+    def _same_url(self, metadata: Metadata, ask: Ask) -> str:
+        """Return what is the same in every request that asks for the same, put together once."""
+        key = (metadata, _prompt(ask), ask.max_age, ask.force_mfa)
+        found = self._urls.get(key)
+        if found is None:
+            wanted = [age for age in (self._settings.max_age, ask.max_age) if age is not None]
+            acr_values = " ".join(self._settings.acr_values)
+            found = prepare_grant_uri(
                 metadata.authorization_endpoint,
-                state=state,
-                code_verifier=verifier,
-                nonce=nonce,
+                client_id=self._settings.client_id,
+                response_type="code",
+                redirect_uri=self._callback_url,
+                scope=self._settings.scopes,
+                code_challenge_method="S256",
                 prompt=_prompt(ask),
                 max_age=min(wanted, default=None),
                 # Section 5.5.1.1: never both ways of asking for the same claim.
                 acr_values=None if ask.force_mfa and metadata.takes_claims else acr_values or None,
                 claims=json.dumps({"id_token": self._claims(ask)}, separators=(",", ":")),
             )
-        flow = {"state": state, "nonce": nonce, "code_verifier": verifier, "forced": ask.force_mfa}
-        return Redirect(url=str(url), state=state, flow=flow)
+            if len(self._urls) >= _MOST_URLS:
+                self._urls.clear()
+            self._urls[key] = found
+        return found
 
     def complete(self, flow: Mapping[str, object], returned: Return, now: datetime) -> Identified:
         """Return who signed in. Raises :class:`ProviderError`."""
@@ -115,7 +132,7 @@ class OpenIDProvider:
         metadata = self._discovery.metadata()
         self._check_issuer(metadata, returned)
         code, verifier = code_of(returned), remembered(flow, "code_verifier")
-        tokens = redeem(self._settings, metadata, self._callback_url, code, verifier)
+        tokens = redeem(self._settings, metadata, self._callback_url, code, verifier, self._wire)
         try:
             claims = validate(
                 tokens.id_token,
@@ -132,7 +149,7 @@ class OpenIDProvider:
         except KeysUnavailable as error:
             raise ProviderError(Fault.UNAVAILABLE, "the provider's keys cannot be had") from error
         # Section 5.4: with the code flow, a provider may keep the profile for its UserInfo endpoint.
-        person = claims if "email" in claims else userinfo(self._settings, metadata, tokens, str(claims["sub"]))
+        person = claims if "email" in claims else userinfo(metadata, tokens, str(claims["sub"]), self._wire)
         name = claims.get("name", person.get("name"))
         return claims, Profile.read(name, person.get("email"), person.get("email_verified"))
 

@@ -1,21 +1,24 @@
 """The back channel to any OpenID provider: a code goes in, tokens come out."""
 
 import logging
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 import requests
-from authlib.integrations.requests_client import OAuth2Session
-from requests.auth import HTTPBasicAuth
 
-from providers.callback import checked_token_response
+from providers.callback import token_of
 from providers.catalog import OidcSettings
 from providers.discovery import Metadata
-from providers.http import harden, json_of, outbound
+from providers.http import HEADERS, json_of
 from providers.provider import Fault, ProviderError
+from providers.wire import Wire
 
 log = logging.getLogger(__name__)
+
+_JSON = {**HEADERS, "Accept": "application/json"}
+_FORM = {**_JSON, "Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,45 +29,45 @@ class Tokens:
     access_token: str = field(repr=False)
 
 
-def redeem(settings: OidcSettings, metadata: Metadata, callback_url: str, code: str, verifier: str) -> Tokens:
+def redeem(
+    settings: OidcSettings, metadata: Metadata, callback_url: str, code: str, verifier: str, wire: Wire
+) -> Tokens:
     """Return the tokens for an authorization code (OpenID Connect Core 1.0, section 3.1.3).
 
     Raises :class:`ProviderError`.
     """
+    form = {"grant_type": "authorization_code", "redirect_uri": callback_url, "code": code, "code_verifier": verifier}
+    headers = dict(_FORM)
     client_id, secret = settings.client_id, settings.client_secret.get_secret_value()
-    auth = None
     if metadata.auth_method == "client_secret_basic":
-        auth = HTTPBasicAuth(quote_plus(client_id), quote_plus(secret))  # RFC 6749, section 2.3.1; Authlib does not
-    session = harden(
-        OAuth2Session(client_id, secret, redirect_uri=callback_url, token_endpoint_auth_method=metadata.auth_method),
-        settings.ca_bundle,
-    )
-    session.register_compliance_hook("access_token_response", checked_token_response)
-    with session:
-        try:
-            token = session.fetch_token(metadata.token_endpoint, code=code, code_verifier=verifier, auth=auth)
-        except requests.RequestException as error:
-            failure = type(error).__name__
-        else:
-            return Tokens(id_token=token.get("id_token"), access_token=token["access_token"])
-    # Outside of the handler: that error holds the request, and the request the client secret.
+        credentials = f"{quote_plus(client_id)}:{quote_plus(secret)}"  # RFC 6749, section 2.3.1; Authlib does not
+        headers["Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
+    else:
+        form |= {"client_id": client_id, "client_secret": secret}
+    try:
+        answer = wire.exchange("POST", metadata.token_endpoint, headers, urlencode(form).encode())
+    except requests.RequestException as error:
+        failure = type(error).__name__
+    else:
+        token = token_of(answer.status, answer)
+        return Tokens(id_token=token.get("id_token"), access_token=str(token["access_token"]))
+    # Outside of the handler, so that nothing of the request is behind it.
     raise ProviderError(Fault.UNAVAILABLE, f"token endpoint: {failure}")
 
 
-def userinfo(settings: OidcSettings, metadata: Metadata, tokens: Tokens, subject: str) -> Mapping[str, object]:
+def userinfo(metadata: Metadata, tokens: Tokens, subject: str, wire: Wire) -> Mapping[str, object]:
     """Return what the UserInfo endpoint says of the subject (section 5.3), or nothing: it is a suggestion only."""
     if metadata.userinfo_endpoint is None:
         return {}
-    headers = {"Accept": "application/json", "Authorization": f"Bearer {tokens.access_token}"}
+    headers = {**_JSON, "Authorization": f"Bearer {tokens.access_token}"}
     try:
-        with outbound(settings.ca_bundle) as session:
-            response = session.get(metadata.userinfo_endpoint, headers=headers)
-    except requests.RequestException as error:
+        answer = wire.exchange("GET", metadata.userinfo_endpoint, headers)
+    except (requests.RequestException, ProviderError) as error:
         log.warning("no userinfo: %s", type(error).__name__)
         return {}
-    members = json_of(response) if response.status_code == 200 else None
+    members = json_of(answer) if answer.status == 200 else None
     # Section 5.3.2: of another subject, nothing may be used.
     if not isinstance(members, dict) or members.get("sub") != subject:
-        log.warning("no userinfo: HTTP %s, or of another subject", response.status_code)
+        log.warning("no userinfo: HTTP %s, or of another subject", answer.status)
         return {}
     return members

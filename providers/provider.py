@@ -157,7 +157,8 @@ class ProviderError(Exception):
 
     ``code`` is for programs and the page, ``detail`` for the log (nothing personal, no token), ``upstream_code``
     the provider's own code (``AADSTS53003``) and ``correlation_id`` what its support asks for. ``again`` as in
-    :class:`Identified`. The broker shows none of the provider's own text.
+    :class:`Identified`. ``retry_after``: the provider was not even asked, and may be again in so many seconds. The
+    broker shows none of the provider's own text.
     """
 
     def __init__(
@@ -168,6 +169,7 @@ class ProviderError(Exception):
         upstream_code: str | None = None,
         correlation_id: str | None = None,
         again: Ask | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
@@ -175,6 +177,7 @@ class ProviderError(Exception):
         self.upstream_code = upstream_code
         self.correlation_id = correlation_id
         self.again = again
+        self.retry_after = retry_after
 
 
 class Provider(Protocol):

@@ -17,6 +17,7 @@ from broker.accounts.visit import (
     noticed,
     visit_of,
 )
+from broker.limits.errors import in_words
 from broker.signin.ending import EndedBy, every
 from broker.signin.gate import Refused
 from broker.signin.sessions import Session
@@ -251,12 +252,14 @@ def _send_link(pages: AccountPages, connection: Connection, visit: Visit, email:
     prefix = f"{pages.issuer}/account/email/confirm?token="
     pages.emails.request(connection, account_id, email, prefix, visit.now)
     # Last, so that an address that is none is not counted; what was written above goes with the exception.
-    if not pages.mail_limit.allows(account_id, email):
+    wait = pages.mail_limit.wait_to_change(account_id, email)
+    if wait:
         raise BrokerError(
             status=429,
             code="too_many_mails",
-            sentence="Too many mails were asked for, by this account or to this address.",
-            next_step="Look for the mail you have, or try again in an hour.",
+            sentence="Too many mails were asked for, by this account or to this address. Nothing was changed.",
+            next_step=f"Look for the mail you have, or wait {in_words(wait)} and try again.",
             detail="mail limit",
             link=("Your account", "/account"),
+            retry_after=wait,
         )

@@ -1,24 +1,37 @@
 """How many mails one account may cause, and how many one address may be sent."""
 
-from broker.keys.pseudonyms import BlindIndex
+from broker.limits.service import Limits, Of
+from broker.limits.table import Name
 from broker.storage.store import ShortLived
 
-MOST_AN_HOUR = 5
-_HOUR = 3600  # seconds
+_DAY = 86_400  # seconds: as long as one address counts as one
 
 
 class MailLimit:
-    """Counts in the short-lived store, atomically: a place is either free or taken for an hour."""
+    """Counts mails, each in all of its limits or in none. Every method raises ``StoreUnavailable``."""
 
-    def __init__(self, store: ShortLived, index: BlindIndex) -> None:
+    def __init__(self, limits: Limits, store: ShortLived) -> None:
+        self._limits = limits
         self._store = store
-        self._index = index
 
-    def allows(self, account_id: str, email: str) -> bool:
-        """Return whether one more mail may go out, and count it. Raises ``StoreUnavailable``."""
-        # The address itself is never a key: its blind index is.
-        buckets = (f"mail-account:{account_id}", f"mail-address:{self._index.of(email)}")
-        return all(self._take_place(bucket) for bucket in buckets)
+    def wait(self, *mails: tuple[str, str]) -> int:
+        """Count mails that somebody has sent to others, and return 0; or count none, and return a wait in seconds.
 
-    def _take_place(self, bucket: str) -> bool:
-        return any(self._store.add(f"{bucket}:{place}", b"1", _HOUR) for place in range(MOST_AN_HOUR))
+        Each is the account it is sent for, and where it goes.
+        """
+        wanted = [(Of(Name.MAIL_ACCOUNT, account), self._to(email)) for account, email in mails]
+        return self._limits.wait(*(each for pair in wanted for each in pair))
+
+    def wait_to_change(self, account_id: str, email: str) -> int:
+        """Do the same for a mail to an address that somebody wants to have: more of them, but to few addresses."""
+        asked = f"email-asked:{account_id}:{self._limits.of_email(email)}"
+        wanted = [Of(Name.EMAIL_CHANGE, account_id), self._to(email)]
+        if self._store.get(asked) is None:
+            wanted.append(Of(Name.EMAIL_ADD, account_id))
+        wait = self._limits.wait(*wanted)
+        if wait == 0:
+            self._store.put(asked, b"1", _DAY)
+        return wait
+
+    def _to(self, email: str) -> Of:
+        return Of(Name.MAIL_ADDRESS, self._limits.of_email(email))

@@ -4,14 +4,15 @@ Every verb takes the caller's connection, so that what it changes and what the a
 together. Whoever calls a verb that writes has had ``decide`` say yes before.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Connection, Row, Select, delete, exists, insert, select, true, update
+from sqlalchemy import Connection, Select, String, bindparam, delete, exists, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from broker.accounts.carried import carried_by
@@ -22,6 +23,7 @@ from broker.events.mail import enqueue_mail
 from broker.events.service import Outbox
 from broker.keys.cipher import FieldCipher
 from broker.keys.pseudonyms import BlindIndex, Pseudonyms
+from broker.storage.prepared import Prepared
 from claims.profile import Profile
 from providers.provider import Subject
 
@@ -84,14 +86,24 @@ class Accounts:
         self._outbox = outbox
 
     def resolve(
-        self, connection: Connection, subject: Subject, provider_id: str, profile: Profile, now: datetime
+        self,
+        connection: Connection,
+        subject: Subject,
+        provider_id: str,
+        profile: Profile,
+        now: datetime,
+        *,
+        newcomer: Callable[[], None] | None = None,
     ) -> Resolved:
         """Return the account of a subject, made now if the subject is new. Never looks at the email.
 
+        ``newcomer`` is called before an account is made, and raises what keeps it from being made.
         Raises :class:`AccountClosed` for a disabled or erased account.
         """
         row = self._identity(connection, subject)
         if row is None:
+            if newcomer is not None:
+                newcomer()
             try:
                 with connection.begin_nested():
                     return self._create(connection, subject, provider_id, profile, now)
@@ -106,28 +118,33 @@ class Accounts:
         if row.pseudonym != current:
             taken = select(identities.c.id).where(identities.c.pseudonym == current).exists()
             connection.execute(update(identities).where(identities.c.id == row.id, ~taken).values(pseudonym=current))
-        return Resolved(
-            account_id=row.account_id, identity_id=row.id, person=self._person(row), created=False, member=row.member
-        )
+        return self._resolved(row)
+
+    def known(self, connection: Connection, subject: Subject) -> Resolved | None:
+        """Return the account of a subject, if :meth:`resolve` would have nothing to write. Raises as that does."""
+        row = self._identity(connection, subject)
+        if row is None or row.pseudonym != self._pseudonyms.current(subject):
+            return None
+        if row.status != "active":
+            raise AccountClosed(row.status)
+        return self._resolved(row)
 
     def live(self, connection: Connection, account_id: str, identity_id: str) -> Profile | None:
         """Return the person if the account is active and the identity still linked to it; otherwise none."""
-        row = connection.execute(_live(account_id, identity_id)).one_or_none()
+        row = _LIVE_ALONE.first(connection, account_id=account_id, identity_id=identity_id)
         return self._person(row) if row is not None else None
 
     def live_beside(
-        self, connection: Connection, account_id: str, identity_id: str, beside: Select[*tuple[Any, ...]]
-    ) -> tuple[Profile | None, list[Row[*tuple[Any, ...]]]]:
+        self, connection: Connection, account_id: str, identity_id: str, beside: "Beside", **parameters: object
+    ) -> tuple[Profile | None, list[Any]]:
         """Return the person as :meth:`live`, and what another query finds, in one round trip.
 
-        Without the person there are no rows. The other query's first column is never null in a row of its own.
+        ``parameters`` are those of the other query. Without the person there are no rows.
         """
-        other = beside.subquery()
-        rows = connection.execute(_live(account_id, identity_id).add_columns(other).outerjoin(other, true())).all()
+        rows = beside.prepared.all(connection, account_id=account_id, identity_id=identity_id, **parameters)
         if not rows:
             return None, []
-        first = next(iter(other.c)).name
-        return self._person(rows[0]), [row for row in rows if row._mapping[first] is not None]
+        return self._person(rows[0]), [row for row in rows if getattr(row, beside.first) is not None]
 
     def account_of(self, connection: Connection, subject: Subject) -> str | None:
         """Return the id of the account that has this subject, or none."""
@@ -269,25 +286,19 @@ class Accounts:
         if connection.execute(kept.values(status=status)).rowcount != 1:
             raise LookupError("no such account")
 
-    def _identity(self, connection: Connection, subject: Subject) -> Row[*tuple[Any, ...]] | None:
+    def _identity(self, connection: Connection, subject: Subject) -> Any:
         """Return the identity of a subject. Where a hasty key rotation made two, the older one counts."""
-        rows = connection.execute(
-            select(
-                identities.c.id,
-                identities.c.account_id,
-                identities.c.pseudonym,
-                accounts.c.status,
-                *_PERSON[1:],
-                exists().where(memberships.c.account_id == identities.c.account_id).label("member"),
-            )
-            .join(accounts, accounts.c.id == identities.c.account_id)
-            .outerjoin(people, people.c.account_id == identities.c.account_id)
-            .where(identities.c.pseudonym.in_(self._pseudonyms.all(subject)))
-            .order_by(identities.c.linked_at)
-        ).all()
+        pseudonyms = self._pseudonyms.all(subject)
+        named = {f"pseudonym_{number}": each for number, each in enumerate(pseudonyms)}
+        rows = _of_subject(len(pseudonyms)).all(connection, **named)
         if len(rows) > 1:
             log.error("one subject has several identities", identities=[row.id for row in rows])
         return rows[0] if rows else None
+
+    def _resolved(self, row: Any) -> Resolved:
+        return Resolved(
+            account_id=row.account_id, identity_id=row.id, person=self._person(row), created=False, member=row.member
+        )
 
     def _create(
         self, connection: Connection, subject: Subject, provider_id: str, profile: Profile, now: datetime
@@ -341,7 +352,7 @@ class Accounts:
         if status != "active":
             raise AccountClosed(status or "erased")
 
-    def _person(self, row: Row[*tuple[Any, ...]]) -> Profile:
+    def _person(self, row: Any) -> Profile:
         account_id = row.account_id
         return Profile(
             name=self._open(row.name_sealed, "name", account_id),
@@ -353,20 +364,47 @@ class Accounts:
         return self._cipher.open(sealed, sealing_context(field, account_id)).decode() if sealed else None
 
 
-def _live(account_id: str, identity_id: str) -> Select[*tuple[Any, ...]]:
-    return (
-        select(*_PERSON)
-        .join(identities, identities.c.account_id == people.c.account_id)
-        .join(accounts, accounts.c.id == identities.c.account_id)
-        .where(
-            identities.c.id == identity_id,
-            identities.c.account_id == account_id,
-            accounts.c.status == "active",
+_PERSON = (people.c.account_id, people.c.name_sealed, people.c.email_sealed, people.c.email_verified)
+_LIVE = (
+    select(*_PERSON)
+    .join(identities, identities.c.account_id == people.c.account_id)
+    .join(accounts, accounts.c.id == identities.c.account_id)
+    .where(
+        identities.c.id == bindparam("identity_id", required=False),
+        identities.c.account_id == bindparam("account_id", required=False),
+        accounts.c.status == "active",
+    )
+)
+_LIVE_ALONE = Prepared(_LIVE)
+
+
+@cache
+def _of_subject(pseudonyms: int) -> Prepared:
+    """Return the query of a subject's identities, of which there may be one for each of so many pseudonyms."""
+    named = [bindparam(f"pseudonym_{number}", type_=String()) for number in range(pseudonyms)]
+    return Prepared(
+        select(
+            identities.c.id,
+            identities.c.account_id,
+            identities.c.pseudonym,
+            accounts.c.status,
+            *_PERSON[1:],
+            exists().where(memberships.c.account_id == identities.c.account_id).label("member"),
         )
+        .join(accounts, accounts.c.id == identities.c.account_id)
+        .outerjoin(people, people.c.account_id == identities.c.account_id)
+        .where(identities.c.pseudonym.in_(named))
+        .order_by(identities.c.linked_at)
     )
 
 
-_PERSON = (people.c.account_id, people.c.name_sealed, people.c.email_sealed, people.c.email_verified)
+class Beside:
+    """A query of another room that is asked in one with :meth:`Accounts.live`. In its rows the first column is set."""
+
+    def __init__(self, query: Select[*tuple[Any, ...]]) -> None:
+        other = query.subquery()
+        self.first = next(iter(other.c)).name
+        self.prepared = Prepared(_LIVE.add_columns(other).outerjoin(other, true()))
 
 
 def sealing_context(field: str, account_id: str) -> str:

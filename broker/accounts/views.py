@@ -86,7 +86,7 @@ def account(pages: AccountPages) -> ResponseReturnValue:
             }
             for each in linked
         ],
-        linkable=[{"id": each.id, "name": each.name, "kind": each.kind} for each in pages.gate.usable()],
+        linkable=[{"id": each.id, "name": each.name, "kind": each.kind} for each in pages.gate.usable(visit.now)],
         sessions=[_shown(pages, each, visit) for each in pages.sessions.of_account(account_id, visit.now)],
         registries=pages.registries.of_account(account_id, visit.now),
         organizations=organizations,

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, func, insert, select, type_coerce
+from sqlalchemy import Connection, Row, String, bindparam, func, insert, select, type_coerce
 
 from broker.audit.model import audit_entries, audit_seals
 from broker.storage.database import Database, exclusive
+from broker.storage.prepared import Prepared
 
 DETAIL_KEYS = frozenset(
     {
+        "before",
         "binding",
         "case",
         "change",
@@ -73,13 +75,17 @@ class AuditReport:
 
 
 class Audit:
-    """The append-only record. ``key`` is 32 bytes, and only it can make an entry or a seal that verifies."""
+    """The append-only record. ``key`` is 32 bytes, and only it can make an entry or a seal that verifies.
+
+    ``was_cut``: this process has sealed more than there was to be found a moment later.
+    """
 
     def __init__(self, database: Database, key: bytes) -> None:
         self._database = database
         self._key = key
         self._settled = 0  # every entry up to this id is known to be sealed
         self._sealed_to = 0
+        self.was_cut = False
 
     def record(
         self,
@@ -102,16 +108,15 @@ class Audit:
         text = _detail(detail or {})
         nonce = secrets.token_hex(_NONCE_DIGITS // 2)
         told = (now, action, account_id, client_id, provider_id, text)
-        connection.execute(
-            insert(audit_entries).values(
-                at=now,
-                action=action,
-                account_id=account_id,
-                client_id=client_id,
-                provider_id=provider_id,
-                detail=text,
-                mac=nonce + self._entry_mac(nonce, *told),
-            )
+        _ENTRY.change(
+            connection,
+            at=now,
+            action=action,
+            account_id=account_id,
+            client_id=client_id,
+            provider_id=provider_id,
+            detail=text,
+            mac=nonce + self._entry_mac(nonce, *told),
         )
 
     def seal(self, limit: int = 1000) -> int:
@@ -124,6 +129,7 @@ class Audit:
             last = connection.execute(_SEALS.order_by(audit_seals.c.seq.desc()).limit(1)).one_or_none()
             seq, mac = (last.seq, last.mac) if last is not None else (0, _GENESIS)
             if seq < self._sealed_to:
+                self.was_cut = True
                 _log.error("audit chain was cut: it ended at seal %d, and now at %d", self._sealed_to, seq)
             seals: list[dict[str, object]] = []
             entries = connection.execute(_PENDING.where(audit_entries.c.id > self._settled).limit(limit)).all()
@@ -144,26 +150,30 @@ class Audit:
 
         Raises :class:`ValueError` when ``head`` is not the ``head`` of a report.
         """
-        kept = _seal_named(head) if head is not None else (0, _GENESIS)
         with self._database.read() as connection:
-            link, met, bad = (0, _GENESIS), kept == (0, _GENESIS), None
-            for row in _sealed(connection):
-                if not self._follows(link, row):
-                    bad = row.entry_id
-                    break
-                link = (row.seq, row.seal)
-                met = met or link == kept
-            if bad is None:
-                bad = next((row.id for row in _pending(connection) if not self._is_ours(row)), None)
-            if bad is None:
-                bad = connection.execute(_COPIED).scalar_one_or_none()
-            return AuditReport(
-                ok=bad is None and met,
-                sealed=connection.execute(select(func.count()).select_from(audit_seals)).scalar_one(),
-                pending=connection.execute(select(func.count()).select_from(_PENDING.subquery())).scalar_one(),
-                first_bad=bad,
-                head=f"{link[0]}:{link[1]}",
-            )
+            return self.verify_in(connection, head)
+
+    def verify_in(self, connection: Connection, head: str | None = None) -> AuditReport:
+        """Do as :meth:`verify`, in the caller's transaction."""
+        kept = _seal_named(head) if head is not None else (0, _GENESIS)
+        link, met, bad = (0, _GENESIS), kept == (0, _GENESIS), None
+        for row in _sealed(connection):
+            if not self._follows(link, row):
+                bad = row.entry_id
+                break
+            link = (row.seq, row.seal)
+            met = met or link == kept
+        if bad is None:
+            bad = next((row.id for row in _pending(connection) if not self._is_ours(row)), None)
+        if bad is None:
+            bad = connection.execute(_COPIED).scalar_one_or_none()
+        return AuditReport(
+            ok=bad is None and met,
+            sealed=connection.execute(select(func.count()).select_from(audit_seals)).scalar_one(),
+            pending=connection.execute(select(func.count()).select_from(_PENDING.subquery())).scalar_one(),
+            first_bad=bad,
+            head=f"{link[0]}:{link[1]}",
+        )
 
     def _follows(self, link: tuple[int, str], row: AnyRow) -> bool:
         """Return whether the entry is as it was written and its seal is the next of the chain."""
@@ -188,6 +198,11 @@ class Audit:
         return hmac.digest(self._key, json.dumps(parts, default=repr).encode(), "sha256").hex()
 
 
+_ENTRY = Prepared(
+    insert(audit_entries)
+    .inline()  # nobody asks for its number
+    .values({name: bindparam(name) for name in audit_entries.c.keys() if name != "id"})  # noqa: SIM118 - no mapping
+)
 _ENTRIES = (
     audit_entries.c.id,
     type_coerce(audit_entries.c.at, String).label("at"),  # as the database has it, readable or not

@@ -11,25 +11,34 @@ from functools import partial
 
 import structlog
 
+from broker import metrics
 from broker.accounts.service import AccountClosed, Accounts
 from broker.audit.service import Audit
+from broker.limits.sign_ins import SignIns
 from broker.signin.ending import EndedBy, Ending
-from broker.signin.goals import GoalHandler, Landing, SignedIn
+from broker.signin.goals import GoalHandler, Landing, ReadingHandler, SignedIn
 from broker.signin.proofs import ProviderProofs
 from broker.signin.standing import admits, judge
 from broker.signin.transactions import Flow, Goal, Transaction, Transactions, belongs
 from broker.storage.database import Database
 from broker.storage.store import ShortLived
+from broker.switches.guard import read_only
+from broker.switches.service import Switches, Thrown
 from broker.tenants.admission import WITHOUT_TENANT, Admission, Admissions
 from broker.tenants.exceptions import Exceptions, Waiver
 from broker.web.errors import BrokerError
 from claims.decision import Reason, Verdict
+from providers.circuit import Circuit
 from providers.provider import Ask, Fault, Identified, Missing, Provider, ProviderError, Return
 
 log = structlog.get_logger(__name__)
 
 # Neither a probe nor whoever shows that they may speak for a tenant gets a session by it.
 SIGNS_NOBODY_IN = frozenset({Goal.PROBE, Goal.MAPPING})
+# Who came back has no part in it.
+NOBODYS_DOING = frozenset({Fault.UNAVAILABLE, Fault.MISCONFIGURED})
+# What a sign-in changes beyond signing in is not changed while nothing may be.
+CHANGES = frozenset({Goal.LINK, Goal.MAPPING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +74,13 @@ class Landed:
 
 
 class Gate:
-    """One gate for all providers and goals. ``providers`` are the enabled ones."""
+    """One gate for all providers and goals. ``providers`` are the enabled ones, ``circuits`` theirs."""
 
     def __init__(
         self,
         *,
         providers: Mapping[str, Provider],
+        circuits: Mapping[str, Circuit],
         handlers: Mapping[Goal, GoalHandler],
         transactions: Transactions,
         proofs: ProviderProofs,
@@ -81,9 +91,13 @@ class Gate:
         accounts: Accounts,
         admissions: Admissions,
         exceptions: Exceptions,
+        sign_ins: SignIns,
+        switches: Switches,
     ) -> None:
         self.providers = providers
+        self.circuits = circuits
         self.handlers = handlers
+        self._reading = {goal: each for goal, each in handlers.items() if isinstance(each, ReadingHandler)}
         self._transactions = transactions
         self._proofs = proofs
         self._database = database
@@ -93,16 +107,26 @@ class Gate:
         self._accounts = accounts
         self._admissions = admissions
         self._exceptions = exceptions
+        self._sign_ins = sign_ins
+        self._switches = switches
 
-    def offered(self, transaction: Transaction) -> list[Provider]:
+    def offered(self, transaction: Transaction, now: datetime) -> list[Provider]:
         """Return the providers that may serve this transaction, in configured order."""
+        return self._offered(transaction, self._switches.thrown(now))
+
+    def usable(self, now: datetime) -> list[Provider]:
+        """Return the providers that may sign people in, in configured order."""
+        return self._usable(self._switches.thrown(now))
+
+    def _offered(self, transaction: Transaction, thrown: Thrown) -> list[Provider]:
         allowed = self.handlers[transaction.goal].preview(transaction).providers
-        able = list(self.providers.values()) if transaction.goal is Goal.PROBE else self.usable()
+        # A probe signs nobody in, and shows whether one that is switched off would do again.
+        able = list(self.providers.values()) if transaction.goal is Goal.PROBE else self._usable(thrown)
         return [provider for provider in able if allowed is None or provider.id in allowed]
 
-    def usable(self) -> list[Provider]:
-        """Return the providers that may sign people in, in configured order."""
-        return [provider for provider in self.providers.values() if self._proofs.usable(provider.id)]
+    def _usable(self, thrown: Thrown) -> list[Provider]:
+        on = [each for each in self.providers.values() if each.id not in thrown.providers]
+        return [provider for provider in on if self._proofs.usable(provider.id)]
 
     def begin(
         self,
@@ -112,18 +136,24 @@ class Gate:
         *,
         tenant: str | None = None,
         domain_hint: str | None = None,
+        first: bool = False,
     ) -> Again | Refused:
         """Return where to send the browser. Raises ``BrokerError`` when the provider may not serve this.
 
         ``tenant`` and ``domain_hint`` are where the user says they belong. They lead the way and prove nothing; the
-        hint is not kept.
+        hint is not kept. ``first``: the transaction is new, and remembered with this, if nothing speaks against it.
         """
-        provider = next((each for each in self.offered(transaction) if each.id == provider_id), None)
-        if provider is None:
-            raise unavailable(provider_id)
         ask = self.handlers[transaction.goal].preview(transaction).ask
         asked = replace(ask, tenant=tenant or ask.tenant, domain_hint=domain_hint)
-        return self._send(transaction, provider, asked, 0, now)
+        # What is new is kept first: the switches come along with that, and nobody has it yet.
+        thrown = Thrown() if first else self._thrown(transaction.goal, provider_id, asked.tenant, now)
+        provider = next((each for each in self._offered(transaction, thrown) if each.id == provider_id), None)
+        if provider is None:
+            raise unavailable(provider_id)
+        outcome = self._send(transaction, provider, asked, 0, now, first=first)
+        if first:
+            self._thrown(transaction.goal, provider_id, asked.tenant, now)
+        return outcome
 
     def complete(
         self, provider_id: str, returned: Return, *, browser: str | None, cookie: str | None, now: datetime
@@ -148,20 +178,25 @@ class Gate:
         provider = self.providers.get(provider_id)
         if provider is None:
             raise unavailable(provider_id)
+        thrown = self._thrown(flow.transaction.goal, provider_id, flow.tenant, now)
         handler = self.handlers[flow.transaction.goal]
         requirement = handler.requirement(flow.transaction, provider_id, now)
         probing = flow.transaction.goal is Goal.PROBE
         signing_in = flow.transaction.goal not in SIGNS_NOBODY_IN
         try:
-            if probing:
-                probed = provider.probe(flow.private, returned, now)
-                identified, shown = probed.identified, probed.shown
-            else:
-                identified, shown = provider.complete(flow.private, returned, now), {}
-            admission = self._admission(provider_id, identified, now) if signing_in else WITHOUT_TENANT
+            # Whoever waits for a provider has a place among those who may, also while others fetch its keys for them.
+            with self.circuits[provider_id].passage():
+                if probing:
+                    probed = provider.probe(flow.private, returned, now)
+                    identified, shown = probed.identified, probed.shown
+                else:
+                    identified, shown = provider.complete(flow.private, returned, now), {}
+            admission = self._admission(provider_id, identified, thrown, now) if signing_in else WITHOUT_TENANT
         except ProviderError as error:
             if error.again is not None and flow.challenges == 0:
                 return self._challenge(flow, provider, error.again, now)
+            if error.code not in NOBODYS_DOING:
+                self._sign_ins.failed(provider_id)
             return self._fault(flow.transaction, provider, error, now)
         verdict, waiver = judge(
             requirement, admission, identified.authentication, now, partial(self._waivers, identified, admission, now)
@@ -170,7 +205,9 @@ class Gate:
         if not verdict.satisfied and again is not None and flow.challenges == 0:
             return self._challenge(flow, provider, again, now)
         if not verdict.satisfied and not probing:
-            return self._refuse(flow.transaction, provider, verdict, identified.missing, now)
+            refused = self._refuse(flow.transaction, provider, verdict, identified.missing, now)
+            self._sign_ins.failed(provider_id, self._account(identified))
+            return refused
         return self._finish(
             handler,
             SignedIn(
@@ -186,11 +223,22 @@ class Gate:
             ),
         )
 
-    def _admission(self, provider_id: str, identified: Identified, now: datetime) -> Admission:
+    def _thrown(self, goal: Goal, provider_id: str, tenant: str | None, now: datetime) -> Thrown:
+        """Return the kill switches. Raises ``BrokerError`` where one is thrown that ends this way to that goal."""
+        thrown = self._switches.thrown(now)
+        if goal is not Goal.PROBE and thrown.shuts(provider_id, tenant or ""):
+            raise switched_off(provider_id)
+        if goal in CHANGES and thrown.read_only:
+            raise read_only()
+        return thrown
+
+    def _admission(self, provider_id: str, identified: Identified, thrown: Thrown, now: datetime) -> Admission:
         """Return the terms of who came. Raises :class:`ProviderError` where nobody may come this way."""
         found = identified.admitted or self._admissions.read(provider_id, "", (), now)
         to_sign_in = not identified.mapping  # what shows that somebody may speak for a tenant opens nothing
-        if to_sign_in and isinstance(found, Admission) and admits(found, provider_id, guest=identified.guest):
+        if not isinstance(found, Admission) or thrown.shuts(provider_id, found.tid):
+            raise ProviderError(Fault.TENANT_NOT_ALLOWED, "nobody of the tenant may sign in here now")
+        if to_sign_in and admits(found, provider_id, guest=identified.guest):
             return found
         raise ProviderError(Fault.TENANT_NOT_ALLOWED, "the tenant, or its rule, lets nobody in this way")
 
@@ -199,21 +247,21 @@ class Gate:
             account_id = self._accounts.account_of(connection, identified.subject)
             return self._exceptions.waivers(connection, admission.tid, account_id, now)
 
+    def _account(self, identified: Identified) -> str:
+        """Return whose failures count together: the account's or, where there is none yet, a keyed hash of who came."""
+        with self._database.read() as connection:
+            found = self._accounts.account_of(connection, identified.subject)
+        return found or self._sign_ins.limits.of_subject(identified.subject)
+
     def _finish(self, handler: GoalHandler, signed_in: SignedIn) -> Landed:
-        transaction = signed_in.transaction
         try:
-            with self._database.begin() as connection:
-                landing = handler.finish(connection, signed_in)
-                # Last, and in one step: the transaction ends, and what it leads to appears. A second finisher
-                # finds it gone, and the database forgets what it was about to write.
-                ended = self._store.commit(
-                    take=[self._transactions.key(transaction), *landing.take],
-                    put=landing.put,
-                    delete=landing.delete,
-                    index=landing.index,
-                )
-                if not ended:
-                    raise expired("transaction already finished, or its session ended")
+            landing = self._finish_known(signed_in)
+            if landing is None:
+                with self._database.begin() as connection:
+                    landing = handler.finish(connection, signed_in)
+                    # Last: a second finisher finds the transaction gone, and the database forgets what it was about
+                    # to write.
+                    self._end(signed_in.transaction, landing)
         except AccountClosed as closed:
             raise BrokerError(
                 status=403,
@@ -222,9 +270,39 @@ class Gate:
                 next_step="If you think this is a mistake, write to the people who run this site.",
                 detail="account not active",
             ) from closed
+        if landing.session_token is not None:
+            metrics.signed_in(signed_in.provider_id, signed_in.verdict.reason.value)
         if landing.ends is not None:
             self._ending.end(landing.ends, signed_in.now, EndedBy.REPLACED)
         return Landed(landing=landing)
+
+    def _finish_known(self, signed_in: SignedIn) -> Landing | None:
+        """Finish with nothing written but a line in the audit, or return none where there is more to write.
+
+        The line is written when the code is there already, and before anybody has it.
+        """
+        handler = self._reading.get(signed_in.transaction.goal)
+        if handler is None:
+            return None
+        with self._database.change() as connection:
+            found = handler.finish_known(connection, signed_in)
+            if found is None:
+                return None
+            landing, told = found
+            self._end(signed_in.transaction, landing)
+            self._audit.record(connection, **told)
+        return landing
+
+    def _end(self, transaction: Transaction, landing: Landing) -> None:
+        """In one step end the transaction and have appear what it leads to. Raises ``BrokerError``."""
+        ended = self._store.commit(
+            take=[self._transactions.key(transaction), *landing.take],
+            put=landing.put,
+            delete=landing.delete,
+            index=landing.index,
+        )
+        if not ended:
+            raise expired("transaction already finished, or its session ended")
 
     def _challenge(self, flow: Flow, provider: Provider, again: Ask, now: datetime) -> Again | Refused:
         first = self.handlers[flow.transaction.goal].preview(flow.transaction).ask
@@ -239,10 +317,18 @@ class Gate:
         return self._send(flow.transaction, provider, ask, flow.challenges + 1, now)
 
     def _send(
-        self, transaction: Transaction, provider: Provider, ask: Ask, challenges: int, now: datetime
+        self,
+        transaction: Transaction,
+        provider: Provider,
+        ask: Ask,
+        challenges: int,
+        now: datetime,
+        *,
+        first: bool = False,
     ) -> Again | Refused:
         try:
-            redirect = provider.begin(ask)
+            with self.circuits[provider.id].passage():
+                redirect = provider.begin(ask)
         except ProviderError as error:
             return self._fault(transaction, provider, error, now)
         flow = Flow(
@@ -252,7 +338,10 @@ class Gate:
             challenges=challenges,
             tenant=ask.tenant,
         )
-        self._transactions.keep_flow(redirect.state, flow, now)
+        look = self._sign_ins.to_look_at(provider.id)
+        looked = self._transactions.keep_flow(redirect.state, flow, now, look, first=first)
+        if challenges == 0:
+            self._sign_ins.check(provider.id, looked)
         return Again(url=redirect.url)
 
     def _fault(self, transaction: Transaction, provider: Provider, error: ProviderError, now: datetime) -> Refused:
@@ -264,6 +353,7 @@ class Gate:
             correlation_id=error.correlation_id,
             detail=error.detail,
         )
+        metrics.faulty(provider.id, error.code.value)
         refused = Refused(transaction=transaction, provider=provider, error=error)
         self._remember(refused, now)
         return refused
@@ -276,6 +366,7 @@ class Gate:
         missing: Missing | None,
         now: datetime,
     ) -> Refused:
+        metrics.refused(provider.id, verdict.reason.value)
         refused = Refused(transaction=transaction, provider=provider, verdict=verdict, missing=missing)
         self._remember(refused, now)
         return refused
@@ -311,6 +402,18 @@ def expired(detail: str) -> BrokerError:
         sentence="This sign-in is over: it was finished already, or took longer than ten minutes.",
         next_step="Go back to where you came from and sign in again.",
         detail=detail,
+    )
+
+
+def switched_off(provider_id: str) -> BrokerError:
+    """Return the error for a way of signing in that a kill switch shuts."""
+    return BrokerError(
+        status=403,
+        code="switched_off",
+        title="This way in is shut for now",
+        sentence="The people who run this site have switched this way of signing in off for the time being.",
+        next_step="Go back to where you came from and choose another way to sign in, or try again later.",
+        detail=f"provider {provider_id[:64]!r}, or the tenant, is switched off",
     )
 
 

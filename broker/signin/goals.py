@@ -7,7 +7,7 @@ only this protocol, and the composition root puts them together.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Connection
 
@@ -94,4 +94,16 @@ class GoalHandler(Protocol):
 
     def back(self, transaction: Transaction) -> Destination | None:
         """Return where giving up leads, or none when there is nowhere to go back to."""
+        ...
+
+
+@runtime_checkable
+class ReadingHandler(GoalHandler, Protocol):
+    """A goal that has, for most of those who come, nothing to write but a line in the audit."""
+
+    def finish_known(self, connection: Connection, signed_in: SignedIn) -> tuple[Landing, Mapping[str, Any]] | None:
+        """Return as ``finish``, without having written anything, and what :meth:`Audit.record` is to be told.
+
+        None where there is more to write, for which ``finish`` is there.
+        """
         ...

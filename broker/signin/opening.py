@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,8 @@ from broker.audit.service import Audit
 from broker.signin.goals import SignedIn
 from broker.signin.sessions import Offer, Session, Sessions
 from broker.storage.sealed import Entry
+from broker.switches.guard import read_only
+from broker.switches.service import Switches
 from broker.tenants.exceptions import Exceptions
 from broker.web.errors import BrokerError
 from claims.profile import Profile
@@ -42,6 +44,10 @@ class Newcomers(Protocol):
         """Do what there is to do, in the transaction of the sign-in. Never keeps anybody from signing in."""
         ...
 
+    def expects(self, connection: Connection, signed_in: SignedIn) -> bool:
+        """Return whether somebody waits for who signs in, so that they are known here without an account."""
+        ...
+
 
 class Opening:
     """Opens sessions for every goal that needs one."""
@@ -54,6 +60,7 @@ class Opening:
         audit: Audit,
         exceptions: Exceptions,
         memberships: SignInsOfMembers,
+        switches: Switches,
         newcomers: Newcomers | None = None,
     ) -> None:
         self._accounts = accounts
@@ -61,6 +68,7 @@ class Opening:
         self._audit = audit
         self._exceptions = exceptions
         self._memberships = memberships
+        self._switches = switches
         self._newcomers = newcomers
 
     def open(self, connection: Connection, signed_in: SignedIn, client_id: str | None = None) -> Opened:
@@ -70,8 +78,35 @@ class Opening:
         Raises ``AccountClosed``.
         """
         identified, now = signed_in.identified, signed_in.now
-        account = self._accounts.resolve(connection, identified.subject, signed_in.provider_id, identified.profile, now)
+        account = self._accounts.resolve(
+            connection,
+            identified.subject,
+            signed_in.provider_id,
+            identified.profile,
+            now,
+            newcomer=lambda: self._let_in(connection, signed_in),
+        )
         self._make_room(connection, signed_in, account.account_id)
+        opened = self._opened(account, signed_in)
+        if account.member:
+            self._memberships.note(connection, opened.session, now)
+        self._audit.record(connection, **told(signed_in, account, client_id))
+        if self._newcomers is not None and not self._switches.thrown(now, connection).read_only:
+            self._newcomers.arrived(connection, signed_in, account)
+        return opened
+
+    def open_known(self, connection: Connection, signed_in: SignedIn) -> Opened | None:
+        """Return as :meth:`open`, where there is nothing to write of it but what :func:`told` says to the audit.
+
+        None where there may be more. Raises ``AccountClosed``.
+        """
+        if self._newcomers is not None or signed_in.waiver is not None:
+            return None
+        account = self._accounts.known(connection, signed_in.identified.subject)
+        return None if account is None or account.member else self._opened(account, signed_in)
+
+    def _opened(self, account: Resolved, signed_in: SignedIn) -> Opened:
+        identified, now = signed_in.identified, signed_in.now
         previous = self._sessions.find(signed_in.cookie, now)
         goes_on = previous is not None and previous.account_id == account.account_id
         token, session = self._sessions.new(
@@ -86,24 +121,6 @@ class Opening:
             now=now,
             most=signed_in.admission.rule.session_length,
         )
-        if account.member:
-            self._memberships.note(connection, session, now)
-        verdict = signed_in.verdict
-        self._audit.record(
-            connection,
-            action="signin.satisfied",
-            account_id=account.account_id,
-            client_id=client_id,
-            provider_id=signed_in.provider_id,
-            detail={
-                "strength": verdict.strength.label,
-                "binding": verdict.binding.value if verdict.binding else "none",
-                "reason": verdict.reason.value,
-            },
-            now=now,
-        )
-        if self._newcomers is not None:
-            self._newcomers.arrived(connection, signed_in, account)
         entry, index = self._sessions.entries(token, session, now)
         clients = self._sessions.kept_clients(session, now) if goes_on else []
         return Opened(
@@ -115,6 +132,24 @@ class Opening:
             replaces=self._sessions.replaced(signed_in.cookie),
             takes=self._sessions.replaced(signed_in.cookie) if goes_on else (),
             ends=None if goes_on else previous,
+        )
+
+    def _let_in(self, connection: Connection, signed_in: SignedIn) -> None:
+        """Raise ``BrokerError`` where nobody new may have an account now."""
+        thrown = self._switches.thrown(signed_in.now, connection)
+        if thrown.read_only:
+            raise read_only()
+        if not thrown.sign_up_closed or (
+            self._newcomers is not None and self._newcomers.expects(connection, signed_in)
+        ):
+            return
+        raise BrokerError(
+            status=403,
+            code="sign_up_closed",
+            title="Nobody new can join right now",
+            sentence="This sign-in does not belong to an account here yet, and no new accounts are made at the moment.",
+            next_step="If you have an account, sign in the way you always do. If not, come back later.",
+            detail="sign-up closed",
         )
 
     def _make_room(self, connection: Connection, signed_in: SignedIn, account_id: str) -> None:
@@ -130,6 +165,23 @@ class Opening:
             next_step="Ask an admin of your organisation, or sign in with a second factor.",
             detail="no place in the exception",
         )
+
+
+def told(signed_in: SignedIn, account: Resolved, client_id: str | None = None) -> dict[str, Any]:
+    """Return what the audit says of a sign-in."""
+    verdict = signed_in.verdict
+    return {
+        "action": "signin.satisfied",
+        "account_id": account.account_id,
+        "client_id": client_id,
+        "provider_id": signed_in.provider_id,
+        "detail": {
+            "strength": verdict.strength.label,
+            "binding": verdict.binding.value if verdict.binding else "none",
+            "reason": verdict.reason.value,
+        },
+        "now": signed_in.now,
+    }
 
 
 def _offer(kept: Profile, said: Profile) -> Offer | None:

@@ -17,7 +17,7 @@ from providers.provider import Ask
 
 ACCOUNT_PATH = "/account"
 _OWN_PAGE = re.compile(
-    r"/(account|organizations|operator|invitations|claim|recover|convert)(/[A-Za-z0-9_-]{1,64})*(\?[A-Za-z0-9_=&.%+-]{0,1000})?"
+    r"/(account|organizations|operator|invitations|claim|recover|convert|device)(/[A-Za-z0-9_-]{1,64})*(\?[A-Za-z0-9_=&.%+-]{0,1000})?"
 )
 
 

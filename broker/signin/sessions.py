@@ -6,12 +6,13 @@ so that the owner can list and end their sessions. A session remembers the proof
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import cast
 
 from broker.storage.sealed import Entry, SealedRecords, Sealer, digest
 from broker.storage.store import ShortLived
+from broker.switches.service import Switches
 from claims.evidence import Authentication, dump, load
 
 COOKIE = "vestibule"
@@ -30,7 +31,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """``sid`` is what registries see of it (OpenID Connect Back-Channel Logout 2.1); ``key`` is its hashed token."""
+    """``sid`` is what registries see of it (OpenID Connect Back-Channel Logout 2.1); ``key`` is its hashed token.
+
+    ``sealed``: as the store had it.
+    """
 
     sid: str
     key: str
@@ -43,6 +47,7 @@ class Session:
     started_at: datetime
     expires_at: datetime
     offer: Offer | None = None
+    sealed: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def signed_in_at(self) -> datetime:
@@ -53,10 +58,11 @@ class Session:
 class Sessions:
     """Sessions in the short-lived store. Lifetime is absolute: use does not prolong it."""
 
-    def __init__(self, store: ShortLived, sealer: Sealer, lifetime: timedelta) -> None:
+    def __init__(self, store: ShortLived, sealer: Sealer, lifetime: timedelta, switches: Switches) -> None:
         self._store = store
         self._records = SealedRecords(store, sealer, "session")
         self._lifetime = lifetime
+        self._switches = switches
 
     def new(
         self,
@@ -94,13 +100,18 @@ class Sessions:
 
     def entries(self, token: str, session: Session, now: datetime) -> tuple[Entry, tuple[str, str, int]]:
         """Return what storing the session takes: its entry, and its place in the account's index."""
-        ttl = max(1, int((session.expires_at - now).total_seconds()))
+        ttl = _ttl(session, now)
         return self._records.entry(token, _dump(session), ttl), (_index(session.account_id), session.key, ttl)
 
     def find(self, token: str | None, now: datetime) -> Session | None:
         """Return the live session of a cookie, or none. Raises ``StoreUnavailable``."""
-        record = self._records.get(token) if token else None
-        session = _load(record, digest(token)) if record and token else None
+        if not token:
+            return None
+        key, also = self._records.key(token), self._switches.also()
+        value, *more = self._store.get_many([key, *also])
+        self._switches.saw(more, now)
+        record = self._records.open(key, value)
+        session = _load(record, digest(token), value) if record else None
         return session if session and now < session.expires_at else None
 
     def of_account(self, account_id: str, now: datetime) -> list[Session]:
@@ -123,12 +134,15 @@ class Sessions:
 
     def unchanged(self, token: str, session: Session, now: datetime) -> tuple[str, Entry]:
         """Return the session's key and entry: taken and put in one commit, they make it fail if the session ended."""
-        entry, _ = self.entries(token, session, now)
+        if session.sealed is None:
+            entry, _ = self.entries(token, session, now)
+        else:
+            entry = (self._records.key_of_digest(session.key), session.sealed, _ttl(session, now))
         return entry[0], entry
 
     def kept_clients(self, session: Session, now: datetime) -> list[tuple[str, str, int]]:
         """Return what keeps the clients of a session listed for as long as it lives now."""
-        index, ttl = clients_index(session.sid), max(1, int((session.expires_at - now).total_seconds()))
+        index, ttl = clients_index(session.sid), _ttl(session, now)
         return [(index, client_id, ttl) for client_id in self._store.members(index)]
 
     def replaced(self, token: str | None) -> list[str]:
@@ -137,8 +151,12 @@ class Sessions:
 
     def without_offer(self, token: str, session: Session, now: datetime) -> None:
         """Store the session without its offer, which its owner has answered. One that ended stays ended."""
-        key, entry = self.unchanged(token, replace(session, offer=None), now)
+        key, entry = self.unchanged(token, replace(session, offer=None, sealed=None), now)
         self._store.commit(take=[key], put=[entry])
+
+
+def _ttl(session: Session, now: datetime) -> int:
+    return max(1, int((session.expires_at - now).total_seconds()))
 
 
 def revocation_key(sid: str) -> str:
@@ -176,7 +194,7 @@ def _dump(session: Session) -> dict[str, object]:
     }
 
 
-def _load(record: Mapping[str, object], key: str) -> Session:
+def _load(record: Mapping[str, object], key: str, sealed: bytes | None = None) -> Session:
     offer = cast(list[object] | None, record["offer"])
     return Session(
         sid=cast(str, record["sid"]),
@@ -193,4 +211,5 @@ def _load(record: Mapping[str, object], key: str) -> Session:
         offer=Offer(name=cast(str | None, offer[0]), email=cast(str | None, offer[1]), email_verified=offer[2] is True)
         if offer
         else None,
+        sealed=sealed,
     )

@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, bindparam
 
-from broker.accounts.service import Accounts
+from broker.accounts.service import Accounts, Beside
 from broker.signin.policy import ClientRule, Demand, Policy
 from broker.signin.proven import Proven, Way
+from broker.switches.service import Switches
 from broker.tenants.admission import Admission, Admissions, held
 from broker.tenants.exceptions import Exceptions, Waiver
 from broker.tenants.rules import tighten
 from claims.decision import EXEMPTIBLE, Purpose, Requirement, Verdict, decide
 from claims.evidence import Authentication
 from claims.profile import Profile
+
+_HELD = Beside(held(bindparam("tid", required=False)))
 
 
 class Client(Protocol):
@@ -52,6 +55,7 @@ class Standing:
     policy: Policy
     admissions: Admissions
     exceptions: Exceptions
+    switches: Switches
     providers: Collection[str]
 
     def judge(
@@ -98,14 +102,15 @@ class Standing:
     ) -> tuple[Admission | None, Profile | None]:
         """Return the terms of the way a sign-in came, and whose it is; none of what is not open any more.
 
-        One statement; no proof is judged.
+        One statement, and the kill switches; no proof is judged.
         """
         if way.provider_id not in self.providers or (client is not None and not client.allows(way.provider_id)):
             return None, None
-        rows: Sequence[Row[*tuple[Any, ...]]] = ()
+        if self.switches.thrown(now, connection).shuts(way.provider_id, way.tenant):
+            return None, None
+        rows: Sequence[Any] = ()
         if way.tenant:
-            beside = held(way.tenant)
-            person, rows = self.accounts.live_beside(connection, way.account_id, way.identity_id, beside)
+            person, rows = self.accounts.live_beside(connection, way.account_id, way.identity_id, _HELD, tid=way.tenant)
         else:
             person = self.accounts.live(connection, way.account_id, way.identity_id)
         admission = self.admissions.read(way.provider_id, way.tenant, rows, now)

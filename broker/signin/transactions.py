@@ -5,16 +5,20 @@ finishes it takes it away. A flow is one redirect to a provider inside it, filed
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import cast
 
-from broker.storage.sealed import SealedRecords, Sealer, digest
-from broker.storage.store import ShortLived
+from broker.limits.service import Limits
+from broker.storage.sealed import Entry, SealedRecords, Sealer, digest
+from broker.storage.store import Done, ShortLived, Window
+from broker.switches.service import Switches
 
 LIFETIME = timedelta(minutes=10)
+# How far the clock of the host that began a transaction may be ahead of that of another.
+AHEAD = timedelta(minutes=1)
 
 
 class Goal(StrEnum):
@@ -57,22 +61,28 @@ class Flow:
 class Transactions:
     """Transactions and flows in the short-lived store."""
 
-    def __init__(self, store: ShortLived, sealer: Sealer) -> None:
+    def __init__(self, store: ShortLived, sealer: Sealer, limits: Limits, switches: Switches) -> None:
         self._store = store
+        self._limits = limits
+        self._switches = switches
         self._transactions = SealedRecords(store, sealer, "transaction")
         self._flows = SealedRecords(store, sealer, "flow")
 
     def begin(self, goal: Goal, payload: Mapping[str, object], browser: str, now: datetime) -> Transaction:
-        """Return a new transaction of the browser whose cookie is ``browser``. Raises ``StoreUnavailable``."""
-        transaction = Transaction(
-            id=secrets.token_urlsafe(24), goal=goal, payload=payload, browser=digest(browser), started_at=now
-        )
-        self._transactions.put(transaction.id, _dump(transaction), _ttl(transaction, now))
+        """Return a new transaction of the browser whose cookie is ``browser``.
+
+        Raises ``StoreUnavailable``, and ``TooMany`` where too many were begun from the same address.
+        """
+        transaction = new(goal, payload, browser, now)
+        self.keep(transaction, now)
         return transaction
 
     def find(self, transaction_id: str, browser: str | None, now: datetime) -> Transaction | None:
         """Return the transaction if it is alive and this browser's; otherwise none. Raises ``StoreUnavailable``."""
-        record = self._transactions.get(transaction_id)
+        key, also = self._transactions.key(transaction_id), self._switches.also()
+        value, *more = self._store.get_many([key, *also])
+        self._switches.saw(more, now)
+        record = self._transactions.open(key, value)
         transaction = _load(record) if record else None
         return transaction if transaction and belongs(transaction, browser) and _alive(transaction, now) else None
 
@@ -82,8 +92,8 @@ class Transactions:
         A transaction that has ended meanwhile stays ended.
         """
         if _alive(transaction, now):
-            refused = _dump(replace(transaction, refused=reason))
-            entry = self._transactions.entry(transaction.id, refused, _ttl(transaction, now))
+            refused = replace(transaction, refused=reason)
+            entry = self._entry(refused, now)
             self._store.commit(take=[self.key(transaction)], put=[entry])
 
     def take(self, transaction: Transaction) -> bool:
@@ -94,8 +104,17 @@ class Transactions:
         """Return the store key, to be taken in one step with what finishing it puts there."""
         return self._transactions.key(transaction.id)
 
-    def keep_flow(self, state: str, flow: Flow, now: datetime) -> None:
-        """Remember a flow until the browser returns with ``state``. Raises ``StoreUnavailable``."""
+    def keep(self, transaction: Transaction, now: datetime) -> None:
+        """Remember a :func:`new` transaction. Raises as :meth:`begin`."""
+        self._begun([self._entry(transaction, now)], now)
+
+    def keep_flow(
+        self, state: str, flow: Flow, now: datetime, look: Sequence[Window] = (), *, first: bool = False
+    ) -> Sequence[int]:
+        """Remember a flow until the browser returns with ``state``, and return what is in the windows of ``look``.
+
+        ``first``: in the same step remember its transaction, which is :func:`new`. Raises as :meth:`begin`.
+        """
         record = {
             "transaction": _dump(flow.transaction),
             "provider_id": flow.provider_id,
@@ -103,11 +122,16 @@ class Transactions:
             "challenges": flow.challenges,
             "tenant": flow.tenant,
         }
-        self._flows.put(state, record, _ttl(flow.transaction, now))
+        entries = [self._entry(flow.transaction, now)] if first else []
+        entries.append(self._flows.entry(state, record, _ttl(flow.transaction, now)))
+        return self._begun(entries, now, look).looked
 
     def take_flow(self, state: str, now: datetime) -> Flow | None:
         """Return the flow of ``state`` and forget it: a state is good for one return. Raises ``StoreUnavailable``."""
-        record = self._flows.take(state)
+        key, also = self._flows.key(state), self._switches.also()
+        done = self._store.step(take=[key], get=also)
+        self._switches.saw(done.values, now)
+        record = self._flows.open(key, done.taken[0])
         if record is None:
             return None
         transaction = _load(cast(dict[str, object], record["transaction"]))
@@ -121,6 +145,23 @@ class Transactions:
             tenant=cast(str | None, record.get("tenant")),
         )
 
+    def _entry(self, transaction: Transaction, now: datetime) -> Entry:
+        return self._transactions.entry(transaction.id, _dump(transaction), _ttl(transaction, now))
+
+    def _begun(self, entries: Sequence[Entry], now: datetime, look: Sequence[Window] = ()) -> Done:
+        also = self._switches.also()
+        done = self._store.step(put=entries, count=self._limits.begun(), look=look, get=also)
+        self._switches.saw(done.values, now)
+        self._limits.check_begun(done)
+        return done
+
+
+def new(goal: Goal, payload: Mapping[str, object], browser: str, now: datetime) -> Transaction:
+    """Return a transaction of the browser whose cookie is ``browser``, which nobody remembers yet."""
+    return Transaction(
+        id=secrets.token_urlsafe(24), goal=goal, payload=payload, browser=digest(browser), started_at=now
+    )
+
 
 def belongs(transaction: Transaction, browser: str | None) -> bool:
     """Return whether the browser with this cookie began the transaction."""
@@ -128,7 +169,8 @@ def belongs(transaction: Transaction, browser: str | None) -> bool:
 
 
 def _alive(transaction: Transaction, now: datetime) -> bool:
-    return now - transaction.started_at < LIFETIME
+    # From the future: the clock was set back, and would give it more time than there is.
+    return -AHEAD <= now - transaction.started_at < LIFETIME
 
 
 def _ttl(transaction: Transaction, now: datetime) -> int:

@@ -1,10 +1,14 @@
 """The pages of the way in: the chooser, the redirect, the callback, the refusal, sign-out, and probes."""
 
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from broker.signin import returns
 from broker.signin.admins import CORRELATION_ID, guid
+from broker.signin.browser import Visit
 from broker.signin.ending import EndedBy
 from broker.signin.gate import Again, Landed, Refused, expired
 from broker.signin.own_goals import own_page
@@ -12,7 +16,8 @@ from broker.signin.transactions import Goal
 from broker.signin.way_in import WayIn, back_url, options, refusal, transaction_of, work_providers
 from broker.signin.work import ask, look_up
 from broker.web import csrf, routes
-from broker.web.destinations import Destination, leave
+from broker.web.call import RAISED, Answer, Call
+from broker.web.destinations import OUTCOME, Destination, leave, redirect_below
 from broker.web.errors import BrokerError
 from broker.web.relay import PARAMETER, NoRelay
 from broker.web.texts import ADMIN_CENTER, ADMINS
@@ -154,29 +159,47 @@ def posted(way: WayIn, provider_id: str) -> ResponseReturnValue:
 
 def arrived(way: WayIn, provider_id: str) -> ResponseReturnValue:
     """GET /callback/<provider>: the way back in."""
-    now = way.clock()
-    relayed = request.args.get(PARAMETER)
-    if relayed is not None:
-        try:
-            returned = returns.read("POST", way.relay.open(provider_id, relayed, now).items())
-        except NoRelay as error:
-            raise returns.bad(str(error)) from error
-    else:
-        returned = returns.read("GET", request.args.lists())
-    outcome = way.gate.complete(
-        provider_id,
-        returned,
-        browser=way.browser.binding(),
-        cookie=way.browser.session_cookie(),
-        now=now,
+    if (raised := request.environ.get(RAISED)) is not None:
+        raise raised
+    outcome = request.environ.get(OUTCOME) or _outcome(
+        way, provider_id, dict(request.args.lists()), way.browser.visit(request.cookies)
     )
     match outcome:
         case Again():
             return redirect(outcome.url)
         case Refused():
             return refusal(way, outcome)
-        case Landed():
+        case _:
             return _landed(way, outcome)
+
+
+def arrived_below(way: WayIn, provider_id: str, call: Call) -> Answer | None:
+    """Answer the same below Flask, but for the pages: those are made above."""
+    visit = way.browser.visit_of(call.environ)
+    outcome = _outcome(way, provider_id, parse_qs(call.query, keep_blank_values=True), visit)
+    match outcome:
+        case Again():
+            return redirect_below(outcome.url)
+        case Landed(landing=landing) if landing.fields is None:
+            token = landing.session_token
+            cookies = way.browser.signing_in(visit, token, way.session_lifetime) if token is not None else ()
+            return redirect_below(landing.location, cookies)
+        case _:
+            call.environ[OUTCOME] = outcome
+            return None
+
+
+def _outcome(way: WayIn, provider_id: str, sent: Mapping[str, list[str]], visit: Visit) -> Again | Refused | Landed:
+    now = way.clock()
+    relayed = sent.get(PARAMETER)
+    if relayed is not None:
+        try:
+            returned = returns.read("POST", way.relay.open(provider_id, relayed[0], now).items())
+        except NoRelay as error:
+            raise returns.bad(str(error)) from error
+    else:
+        returned = returns.read("GET", sent.items())
+    return way.gate.complete(provider_id, returned, browser=visit.binding, cookie=visit.session, now=now)
 
 
 def _begin(way: WayIn, goal: Goal, payload: dict[str, object]) -> ResponseReturnValue:

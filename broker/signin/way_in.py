@@ -24,6 +24,7 @@ from broker.web.texts import REMEDIES, explain_fault, explain_verdict
 from providers.provider import Provider
 
 LINKED = "Linked to your account."
+AWAY = "It is not answering right now. Choose another way, or come back in a minute."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +70,9 @@ def options(way: WayIn, transaction: Transaction, preview: Preview) -> list[dict
             "kind": provider.kind,
             "url": way.browser.entrance(transaction.id, provider.id),
             "note": LINKED if provider.id in linked else None,
-            "unavailable": _cannot(provider, preview),
+            "unavailable": _cannot(provider, preview) or _away(way, provider),
         }
-        for provider in way.gate.offered(transaction)
+        for provider in way.gate.offered(transaction, way.clock())
     ]
 
 
@@ -80,7 +81,7 @@ def work_providers(way: WayIn, transaction: Transaction, preview: Preview) -> li
     if preview.ask.tenant is not None:
         return []
     anywhere = {provider_id for provider_id, each in way.applications.items() if each.any_tenant}
-    offered = way.gate.offered(transaction)
+    offered = way.gate.offered(transaction, way.clock())
     return [each for each in offered if each.id in anywhere and _cannot(each, preview) is None]
 
 
@@ -97,6 +98,7 @@ def refusal(way: WayIn, refused: Refused) -> ResponseReturnValue:
     else:
         raise AssertionError("a refusal has a verdict or an error")
     back = back_url(transaction, preview)
+    later = refused.error.retry_after if refused.error is not None else None
     return (
         render_template(
             "refused.html",
@@ -113,7 +115,8 @@ def refusal(way: WayIn, refused: Refused) -> ResponseReturnValue:
             others=_others(way, refused, preview),
             back={"label": f"Back to {preview.audience}", "url": back} if back else None,
         ),
-        403,
+        403 if later is None else 503,
+        {} if later is None else {"Retry-After": str(later)},
     )
 
 
@@ -137,6 +140,11 @@ def _linked(way: WayIn) -> frozenset[str]:
         return frozenset()
     with way.database.read() as connection:
         return frozenset(each.provider_id for each in way.accounts.identities(connection, session.account_id))
+
+
+def _away(way: WayIn, provider: Provider) -> str | None:
+    """Return that a provider is not answering, as far as this process knows."""
+    return AWAY if way.gate.circuits[provider.id].wait else None
 
 
 def _cannot(provider: Provider, preview: Preview) -> str | None:

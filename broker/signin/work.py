@@ -4,8 +4,6 @@ What is typed leads to a tenant or it does not, whoever has an account. It is no
 for the domain of an organisation, which Microsoft gets as a hint.
 """
 
-import secrets
-
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -13,7 +11,7 @@ from broker.signin.gate import Refused, unavailable
 from broker.signin.transactions import LIFETIME, Transaction
 from broker.signin.way_in import WayIn, refusal, transaction_of, work_providers
 from broker.storage.sealed import digest
-from broker.storage.store import ShortLived
+from broker.storage.store import ShortLived, Window
 from broker.tenants.domains import tenant_of
 from broker.web.destinations import Destination, leave_from_form
 from broker.web.errors import BrokerError
@@ -43,6 +41,7 @@ def look_up(way: WayIn, transaction_id: str) -> ResponseReturnValue:
             next_step="Choose another way to sign in, or begin again in ten minutes.",
             detail="limit of look-ups",
             link=("Choose another way", way.browser.entrance(transaction.id)),
+            retry_after=int(LIFETIME.total_seconds()),
         )
     typed = request.form.get(FIELD, "")
     with way.database.read() as connection:
@@ -82,11 +81,5 @@ def _page(
 
 def _may_look_up(store: ShortLived, transaction: Transaction) -> bool:
     """Count a look-up, and return whether it is within the limit. Raises ``StoreUnavailable``."""
-    count, mark = f"work-look-ups:{digest(transaction.id)}", secrets.token_urlsafe(16)
-    # Counted before it is made: parallel ones cannot get past the limit together.
-    store.commit(index=[(count, mark, int(LIFETIME.total_seconds()))])
-    if len(store.members(count)) <= MOST_LOOK_UPS:
-        return True
-    # Not made, so not kept either.
-    store.commit(unindex=[(count, mark)])
-    return False
+    seconds = int(LIFETIME.total_seconds())
+    return store.step(count=[Window(f"work-look-ups:{digest(transaction.id)}", MOST_LOOK_UPS, seconds)]).done

@@ -40,6 +40,9 @@ GOES_ON = frozenset(
         "accounts.end_other_sessions",
         "accounts.sign_out_everywhere",
         "accounts.withdraw",
+        # Or nobody could take this very switch back by the page where it was thrown.
+        "operators.throw_switch",
+        "operators.restore_switch",
     }
 )
 """The endpoints that take more than GET and are answered as ever. One that is new is not among them by itself."""

@@ -6,11 +6,12 @@ is believed for a short time only; :meth:`Switches.mend` puts right what a store
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from threading import local
 
 from sqlalchemy import Connection, delete, insert, select
@@ -26,6 +27,15 @@ KEY = "switches"
 """The key in the store whose value :meth:`Switches.of` reads: to be fetched on a trip that is made anyway."""
 
 COMMAND_LINE = "command line"
+By = Callable[[Connection], str]
+"""Who throws a switch: :data:`COMMAND_LINE`, or the id of an account. Asked in the transaction, and may raise."""
+
+
+def at_command_line(_: Connection) -> str:
+    """Return :data:`COMMAND_LINE`: who is there needs no sign-in."""
+    return COMMAND_LINE
+
+
 # Seconds that a copy lives. A reader that was halted on its way adds what may be old by then: it lives a short time,
 # and only where the copy of whoever threw the switch, which lives longer, is gone.
 _ADDED = 60
@@ -158,14 +168,14 @@ class Switches:
             if row.kind in set(Kind)
         ]
 
-    def throw(self, kind: Kind, target: str, now: datetime, *, by: str = COMMAND_LINE) -> bool:
+    def throw(self, kind: Kind, target: str, now: datetime, *, by: By = at_command_line) -> bool:
         """Throw a switch, at once and everywhere, and return whether it was not thrown already.
 
-        Raises :class:`NoSwitches`, and ``StoreUnavailable``: then nothing has changed.
+        Raises :class:`NoSwitches`, ``StoreUnavailable``, and what ``by`` raises: then nothing has changed.
         """
         return self._turn(kind, target, now, by, thrown=True)
 
-    def restore(self, kind: Kind, target: str, now: datetime, *, by: str = COMMAND_LINE) -> bool:
+    def restore(self, kind: Kind, target: str, now: datetime, *, by: By = at_command_line) -> bool:
         """Take that back, and return whether it was thrown; what ended stays ended. Raises as :meth:`throw`."""
         return self._turn(kind, target, now, by, thrown=False)
 
@@ -181,27 +191,30 @@ class Switches:
             exclusive(connection, KEY)
             self._store.put(KEY, _copy(self._pairs(connection), now), _PUT)
 
-    def _turn(self, kind: Kind, target: str, now: datetime, by: str, *, thrown: bool) -> bool:
+    def _turn(self, kind: Kind, target: str, now: datetime, by: By, *, thrown: bool) -> bool:
         if (kind in OF_ONE) != bool(target):
             raise ValueError("a switch of one has a target, and no other has")
         here = (switches.c.kind == kind.value) & (switches.c.target == target)
+        copied = False
         try:
             with self._database.begin() as connection:
+                who = by(connection)
                 self._check(connection)
                 exclusive(connection, KEY)
                 before = connection.execute(select(switches.c.kind).where(here)).one_or_none() is not None
                 if before != thrown:
                     if thrown:
-                        row = {"kind": kind.value, "target": target, "turned_at": now, "turned_by": by}
+                        row = {"kind": kind.value, "target": target, "turned_at": now, "turned_by": who}
                         connection.execute(insert(switches).values(row))
                     else:
                         connection.execute(delete(switches).where(here))
-                    self._record(connection, kind, target, now, by, thrown=thrown)
+                    self._record(connection, kind, target, now, who, thrown=thrown)
                 if self._shared:
+                    copied = True
                     self._store.put(KEY, _copy(self._pairs(connection), now), _PUT)
         except BaseException:
             # The copy may tell already what did not come about.
-            if self._shared:
+            if copied:
                 with suppress(StoreUnavailable):
                     self._store.delete(KEY)
             raise
@@ -252,15 +265,22 @@ def _copy(pairs: _Pairs, now: datetime) -> bytes:
 
 def _copied(value: bytes, now: datetime) -> Thrown | None:
     """Return what a copy says, or none where it cannot be read whole, is too old, or of the future."""
+    made, thrown = _read(value)
+    return thrown if made is not None and -_SKEW <= now - made < _BELIEVED else None
+
+
+@lru_cache(maxsize=8)
+def _read(value: bytes) -> tuple[datetime | None, Thrown | None]:
+    """Return when a copy was made, and what it says. The same one is read again and again."""
     try:
         match json.loads(value):
             case {"at": str(at), "thrown": list(pairs)} if all(_is_pair(each) for each in pairs):
                 made = datetime.fromisoformat(at)
-                return _thrown([(kind, target) for kind, target in pairs]) if -_SKEW <= now - made < _BELIEVED else None
+                return (made, _thrown([(kind, target) for kind, target in pairs])) if made.tzinfo else (None, None)
             case _:
-                return None
+                return None, None
     except (ValueError, TypeError):
-        return None
+        return None, None
 
 
 def _is_pair(each: object) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from claims import rules
 from claims.evidence import Binding, Kind, Strength
 from providers.catalog import CONSUMERS, MicrosoftAccountSettings
+from providers.circuit import Circuit
 from providers.microsoft.app import Registration, ask_again
 from providers.microsoft.identity import identified, shown
 from providers.microsoft.tokens import Claims, TokenReader
@@ -38,7 +39,9 @@ class MicrosoftAccount:
     )
     set_up_url = "https://account.microsoft.com/security"
 
-    def __init__(self, provider_id: str, settings: MicrosoftAccountSettings, callback_url: str) -> None:
+    def __init__(
+        self, provider_id: str, settings: MicrosoftAccountSettings, callback_url: str, circuit: Circuit | None = None
+    ) -> None:
         self.id = provider_id
         self.name = settings.name
         self._instance = settings.instance
@@ -50,11 +53,13 @@ class MicrosoftAccount:
             issuer=f"{settings.instance}/{CONSUMERS}/v2.0",
             callback_url=callback_url,
             ca_bundle=settings.ca_bundle,
+            circuit=circuit,
         )
         self._tokens = TokenReader(
             client_id=settings.client_id,
             instance=settings.instance,
             ca_bundle=settings.ca_bundle,
+            circuit=circuit,
         )
 
     def begin(self, ask: Ask) -> Redirect:

@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 
 import msal
 
+from providers.circuit import Circuit
 from providers.microsoft.aadsts import refusal
 from providers.microsoft.channel import BackChannel
 from providers.provider import Ask, Fault, ProviderError, Redirect, Return
@@ -85,6 +86,7 @@ class Registration:
         issuer: str,
         callback_url: str,
         ca_bundle: Path | None,
+        circuit: Circuit | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client_id = client_id
@@ -93,7 +95,7 @@ class Registration:
         self._selector = selector
         self._own = _Authority(url=f"{instance}/{selector}", issuer=issuer)
         self._callback_url = callback_url
-        self._back_channel = partial(BackChannel, instance, ca_bundle=ca_bundle)
+        self._back_channel = partial(BackChannel, instance, ca_bundle=ca_bundle, circuit=circuit)
         self._clock = clock
         # MSAL promises nothing about threads, nor does requests: whoever uses an application has it alone.
         self._idle: deque[_Idle] = deque(maxlen=_MOST_IDLE)

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from providers.circuit import Circuit
 from providers.http import outbound
 from providers.provider import Fault, ProviderError
 
@@ -17,14 +18,16 @@ class BackChannel:
     """MSAL's ``HttpClient``. Raises :class:`ProviderError`, which passes through MSAL untouched.
 
     ``instance`` is the one server that tokens are asked of, ``issuer`` what its discovery document must say, and
-    ``unknown`` the fault where there is no such authority.
+    ``unknown`` the fault where there is no such authority. Each has connections of its own, kept as long as it is.
     """
 
-    def __init__(self, instance: str, issuer: str, ca_bundle: Path | None, unknown: Fault) -> None:
+    def __init__(
+        self, instance: str, issuer: str, ca_bundle: Path | None, unknown: Fault, circuit: Circuit | None
+    ) -> None:
         self._instance = instance
         self._issuer = issuer
         self._unknown = unknown
-        self._session = outbound(ca_bundle=ca_bundle)
+        self._session = outbound(ca_bundle=ca_bundle, circuit=circuit)
 
     def get(self, url: str, **kwargs: Any) -> requests.Response:
         """Return the discovery document, which is all that MSAL gets."""

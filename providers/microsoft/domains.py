@@ -6,6 +6,7 @@ from pathlib import Path
 import requests
 
 from providers.catalog import CONSUMERS
+from providers.circuit import Circuit
 from providers.http import json_of, outbound
 from providers.microsoft.guids import GUID
 from providers.provider import Fault, ProviderError
@@ -21,7 +22,7 @@ def is_domain(value: str) -> bool:
     return len(value) <= _LONGEST and _DOMAIN.fullmatch(value) is not None
 
 
-def tenant_of_domain(instance: str, domain: str, ca_bundle: Path | None) -> str | None:
+def tenant_of_domain(instance: str, domain: str, ca_bundle: Path | None, circuit: Circuit | None = None) -> str | None:
     """Return the ``tid`` of the tenant that has verified ``domain``; none where no tenant has.
 
     It tells where to ask, and proves nothing. Raises :class:`ProviderError` when Microsoft cannot be asked.
@@ -30,7 +31,7 @@ def tenant_of_domain(instance: str, domain: str, ca_bundle: Path | None) -> str 
         return None
     url = f"{instance}/{domain}/v2.0/.well-known/openid-configuration"
     try:
-        with outbound(ca_bundle) as session:
+        with outbound(ca_bundle, circuit=circuit) as session:
             response = session.get(url, headers={"Accept": "application/json"})
     except requests.RequestException as error:
         failure = type(error).__name__

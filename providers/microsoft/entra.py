@@ -17,6 +17,7 @@ from claims.evidence import Binding, Kind, Strength
 from claims.rules import Attestation
 from claims.vocabulary import text_list
 from providers.catalog import CONSUMERS, EntraSettings
+from providers.circuit import Circuit
 from providers.microsoft.app import Registration, ask_again, is_mapping, tenant_of
 from providers.microsoft.domains import is_domain, tenant_of_domain
 from providers.microsoft.guids import is_guid
@@ -64,11 +65,19 @@ class Entra:
     )
     set_up_url = "https://mysignins.microsoft.com/security-info"
 
-    def __init__(self, provider_id: str, settings: EntraSettings, callback_url: str, tenants: TenantDirectory) -> None:
+    def __init__(
+        self,
+        provider_id: str,
+        settings: EntraSettings,
+        callback_url: str,
+        tenants: TenantDirectory,
+        circuit: Circuit | None = None,
+    ) -> None:
         self.id = provider_id
         self.name = settings.name
         self._settings = settings
         self._tenants = tenants
+        self._circuit = circuit
         self._only = None if settings.authority == "organizations" else settings.authority
         self._registration = Registration(
             client_id=settings.client_id,
@@ -78,11 +87,13 @@ class Entra:
             issuer=f"{settings.instance}/{self._only or '{tenantid}'}/v2.0",
             callback_url=callback_url,
             ca_bundle=settings.ca_bundle,
+            circuit=circuit,
         )
         self._tokens = TokenReader(
             client_id=settings.client_id,
             instance=settings.instance,
             ca_bundle=settings.ca_bundle,
+            circuit=circuit,
         )
         self._api = EvidenceApi(
             issuer=settings.v1_issuer,
@@ -151,7 +162,7 @@ class Entra:
 
         It tells where to ask, and proves nothing. Raises :class:`ProviderError` when Microsoft cannot be asked.
         """
-        return tenant_of_domain(self._settings.instance, domain, self._settings.ca_bundle)
+        return tenant_of_domain(self._settings.instance, domain, self._settings.ca_bundle, self._circuit)
 
     def _tenant_here(self, tid: str) -> str:
         if not is_guid(tid) or tid == CONSUMERS or self._only not in (None, tid):

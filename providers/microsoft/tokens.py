@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from providers.circuit import Circuit
 from providers.http import outbound
 from providers.id_token import InvalidToken, IssuerRule, validate
 from providers.jwks import JwksCache, KeysUnavailable
@@ -38,10 +39,12 @@ class EvidenceApi:
 class TokenReader:
     """Validates the tokens for one client, by the keys of the authority that gave them. Safe to share."""
 
-    def __init__(self, *, client_id: str, instance: str, ca_bundle: Path | None) -> None:
+    def __init__(
+        self, *, client_id: str, instance: str, ca_bundle: Path | None, circuit: Circuit | None = None
+    ) -> None:
         self._client_id = client_id
         self._instance = instance
-        self._jwks = JwksCache(lambda: outbound(ca_bundle=ca_bundle))
+        self._jwks = JwksCache(lambda: outbound(ca_bundle=ca_bundle, circuit=circuit))
 
     def issuer_for(self, tid: object) -> str:
         """Return the issuer of the tenant's version-2 tokens."""

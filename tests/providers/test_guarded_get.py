@@ -9,8 +9,9 @@ import pytest
 import requests
 import trustme
 
-from providers import http
-from providers.http import AddressRefused, ResponseTooLarge, guarded_get
+from providers import guarded
+from providers.connection import ResponseTooLarge
+from providers.guarded import AddressRefused, guarded_get
 from tests.providers.answers import (
     drip_body,
     drip_headers,
@@ -104,7 +105,7 @@ class TestGuardedGet:
 
     @pytest.mark.parametrize("address", [PUBLIC, "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"])
     def test_a_global_address_is_not_refused(self, address: str) -> None:
-        assert http._is_global(address)
+        assert guarded._is_global(address)
 
     def test_a_host_without_an_address_is_refused(self) -> None:
         with pytest.raises(AddressRefused):
@@ -122,7 +123,7 @@ class TestGuardedGet:
             assert server.count() == 0
 
     def test_the_systems_resolver_is_the_default(self) -> None:
-        assert "127.0.0.1" in http.resolve("localhost", 443)
+        assert "127.0.0.1" in guarded.resolve("localhost", 443)
         with pytest.raises(AddressRefused):
             guarded_get("https://localhost/", max_bytes=1000)
 
@@ -219,4 +220,4 @@ class TestGuardedGet:
 
     def test_hanging_up_on_a_line_that_is_dead_is_no_error(self) -> None:
         with socket.socket() as line:
-            http._hang_up(line)
+            guarded._hang_up(line)

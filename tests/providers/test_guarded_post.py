@@ -8,7 +8,7 @@ import pytest
 import requests
 import trustme
 
-from providers.http import AddressRefused, guarded_post
+from providers.guarded import AddressRefused, guarded_post
 from tests.providers.answers import drip_headers, garbage, huge, never, ok
 from tests.providers.loopback import Handler, serve, trust
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 import requests
 
-from providers.http import AddressRefused, Fetched, guarded_send
+from providers.guarded import AddressRefused, Fetched, guarded_send
 from tests.providers.answers import drip_body, drip_headers, garbage, huge, never, ok
 from tests.providers.loopback import Handler, serve
 

@@ -8,7 +8,9 @@ import pytest
 import requests
 import trustme
 
-from providers.http import ResponseTooLarge, harden, is_loopback, json_of, outbound
+from providers.connection import ResponseTooLarge
+from providers.http import harden, is_loopback, json_of, outbound
+from providers.wire import Wire
 from tests.providers.answers import (
     bomb,
     drip_body,
@@ -154,7 +156,7 @@ class TestOutbound:
         class Own(requests.Session):
             pass
 
-        with serve(huge) as server, harden(Own(), max_bytes=1000) as session, pytest.raises(ResponseTooLarge):
+        with serve(huge) as server, harden(Own(), Wire(max_bytes=1000)) as session, pytest.raises(ResponseTooLarge):
             session.get(server.url, stream=True)
 
 

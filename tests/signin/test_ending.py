@@ -18,6 +18,7 @@ from broker.signin.sessions import Session, Sessions, clients_index, codes_index
 from broker.storage.database import Database
 from broker.storage.memory import MemoryStore
 from broker.storage.store import StoreUnavailable
+from broker.switches.service import Switches
 from claims.evidence import Authentication
 
 NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -63,12 +64,14 @@ class House:
         self.database = database
         self.store = Away()
         cipher = FieldCipher({"v1": KEY})
-        self.sessions = Sessions(self.store, cipher, timedelta(hours=12))
+        audit = Audit(database, KEY)
+        switches = Switches(database, self.store, audit)
+        self.sessions = Sessions(self.store, cipher, timedelta(hours=12), switches)
         self.ending = Ending(
             sessions=self.sessions,
             store=self.store,
             outbox=Outbox(cipher),
-            audit=Audit(database, KEY),
+            audit=audit,
             database=database,
             token_lifetime=600,
         )

@@ -43,7 +43,7 @@ def test_what_one_host_throws_is_thrown_on_all_at_once(database: Database, store
     assert one.throw(Kind.PROVIDER, "github", NOW)
     assert one.throw(Kind.TENANT, "t1", NOW)
     assert one.throw(Kind.CLIENT, "registry", NOW)
-    assert one.throw(Kind.READ_ONLY, "", NOW, by="an-operator")
+    assert one.throw(Kind.READ_ONLY, "", NOW, by=lambda _: "an-operator")
     assert one.throw(Kind.SIGN_UP, "", NOW)
     everything = Thrown(
         providers=frozenset({"github"}),
@@ -78,7 +78,7 @@ def test_each_change_is_in_the_record_with_what_was_before(database: Database) -
     here = host(database, MemoryStore())
     here.throw(Kind.PROVIDER, "github", NOW)
     here.throw(Kind.PROVIDER, "github", NOW)
-    here.throw(Kind.TENANT, "t1", NOW, by="account-of-an-operator")
+    here.throw(Kind.TENANT, "t1", NOW, by=lambda _: "account-of-an-operator")
     here.throw(Kind.SIGN_UP, "", NOW)
     here.restore(Kind.SIGN_UP, "", NOW)
     with database.read() as connection:

@@ -198,6 +198,8 @@ class Changes:
         appliers: Mapping[ChangeKind, Applier],
     ) -> bool:
         hold(connection, organization_id)
+        if self._proofs.are_shut_out(connection, change_id, now):
+            return False  # it waits until the kill switch is restored, and is judged then
         taken = connection.execute(
             update(changes)
             .where(changes.c.id == change_id, *_is_due(now))

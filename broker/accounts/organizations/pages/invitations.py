@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from flask import render_template, request
+from flask import make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
@@ -19,6 +19,7 @@ from broker.accounts.organizations.visit import (
     stopper_of,
 )
 from broker.accounts.visit import SignInFirst
+from broker.limits.errors import in_words
 from broker.tenants.errors import NotFound
 from broker.web.errors import BrokerError
 from claims.decision import Purpose
@@ -34,11 +35,14 @@ def invite(pages: OrganizationPages, organization_id: str) -> ResponseReturnValu
             admin = fresh_admin_of(pages, connection, organization_id, page)
             pages.invitations.invite(connection, admin, email, f"{pages.issuer}{_DOOR}/")
             # Last, so that an address that is none is not counted; what was written goes with the exception.
-            if not pages.mail_limit.allows(admin.account_id, email):
-                raise _TooManyMails
-    except _TooManyMails:
-        problem = "Too many mails were asked for, by you or to this address. Try again in an hour."
-        return again(pages, organization_id, "email", email, problem, 429)
+            wait = pages.mail_limit.wait((admin.account_id, email))
+            if wait:
+                raise _TooManyMails(wait)
+    except _TooManyMails as error:
+        problem = f"Too many mails were asked for, by you or to this address. Wait {in_words(error.wait)}."
+        response = make_response(again(pages, organization_id, "email", email, problem, 429))
+        response.headers["Retry-After"] = str(error.wait)
+        return response
     except TooMany:
         problem = "Too many invitations are open. Withdraw some that nobody will use."
         return again(pages, organization_id, "email", email, problem, 409)
@@ -152,4 +156,8 @@ def _sign_in(token: str) -> str:
 
 
 class _TooManyMails(Exception):
-    """The account, or the address, has had its share of this hour."""
+    """The account, or the address, has had its share for now: ``wait`` seconds."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__("too many mails")
+        self.wait = wait
