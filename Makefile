@@ -15,18 +15,23 @@ pins = $(shell cat $(1) pyproject.toml | sha256sum | cut -c1-16)
 RUNTIME := .venv/.runtime-$(call pins,requirements.txt)
 DEV := .venv/.dev-$(call pins,requirements-dev.txt)
 NODE := .venv/.node-$(call pins,tests/clients/package-lock.json)
+PEER := .venv/.bench-peer-$(call pins,tests/bench/peer/package-lock.json)
 # Tests wait for browsers and child processes much of the time: twice the cores keeps both busy.
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 # Databases in memory, where 2 GB of it are free, wait for no disk.
 in_memory = $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR > 1 && $$1 > 2000000 { print "TMPDIR=/dev/shm" }')
 ARGS ?=
 
-.PHONY: help demo test bench lint types lock clean
+.PHONY: help demo test bench bench-growth bench-import soak malformed wheel sbom lint types lock clean
 
 help:
 	@echo 'make demo   run the main job: broker, stand-ins and demo registry (ARGS="--https --port-base 9000")'
 	@echo 'make test   run every test, with branch coverage (ARGS="tests/cli": some, without)'
-	@echo 'make bench  import ROWS=1000000 rows, and measure it'
+	@echo 'make bench  measure the broker beside oidc-provider (ARGS="--quick"; also bench-growth, bench-import ROWS=1000000)'
+	@echo 'make soak   have every part fail in turn, under load: as root (MINUTES=10 RATE=6 PHASES=rolling,rotation REPORT=soak.md)'
+	@echo 'make malformed  send COUNT=100000 malformed requests over all endpoints'
+	@echo 'make wheel  build dist/vestibule-....whl, with its SBOM'
+	@echo 'make sbom   list what requirements.txt pins, as CycloneDX'
 	@echo 'make lint   ruff, types and the import contract'
 	@echo 'make types  mypy alone'
 	@echo 'make lock   pin the dependencies of pyproject.toml anew'
@@ -39,8 +44,34 @@ test: $(DEV) $(NODE)
 	@.ci/packages
 	$(in_memory) $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(or $(ARGS),--cov --cov-report=term)
 
-bench: $(DEV)
+# Databases in memory, or the disk would be measured.
+bench: $(DEV) $(PEER)
+	@.ci/packages
+	@$(in_memory) $(BIN)/python -m tests.bench.run $(ARGS)
+
+bench-growth: $(DEV)
+	@.ci/packages
+	@$(in_memory) $(BIN)/python -m tests.bench.growth $(ARGS)
+
+bench-import: $(DEV)
 	@$(BIN)/python -m tests.bench.import_rows --rows $(or $(ROWS),1000000) $(ARGS)
+
+# Network namespaces of its own need root; nothing of it is left behind, however it ends.
+soak: $(DEV)
+	@.ci/packages soak
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) --rate $(or $(RATE),6) --report $(or $(REPORT),soak.md) \
+		$(if $(PHASES),--phases $(PHASES)) $(if $(PREVIOUS),--previous $(PREVIOUS)) $(ARGS)
+
+malformed: $(DEV)
+	@.ci/packages
+	@$(in_memory) $(BIN)/python -m tests.reliability.malformed --count $(or $(COUNT),100000) $(ARGS)
+
+# Byte for byte the same from the same commit: no time, no path and no index address is in it.
+wheel: sbom
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -t wheel -d dist
+
+sbom: $(DEV)
+	@$(BIN)/python .ci/sbom.py build/vestibule.cdx.json
 
 lint: $(DEV) types
 	$(BIN)/ruff check .
@@ -61,7 +92,7 @@ lock:
 
 clean:
 	rm -rf .venv .venv-lock .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
-	rm -f .coverage .coverage.*
+	rm -f .coverage .coverage.* soak.md soak.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -84,8 +115,15 @@ $(DEV): | .venv/bin/python
 
 # npm comes with requirements-dev.txt, and what it installs is for tests alone. No script of a package is run, and the
 # certificate authorities are those of the machine, as for pip.
+npm_ci = NODE_USE_SYSTEM_CA=1 $(BIN)/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 $(NODE): | $(DEV)
 	@echo 'Installing what tests/clients/package-lock.json pins ...'
 	@mkdir -p .venv/node && cp tests/clients/package.json tests/clients/package-lock.json .venv/node
-	@NODE_USE_SYSTEM_CA=1 $(BIN)/npm ci --prefix .venv/node --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(npm_ci) --prefix .venv/node
 	@rm -f .venv/.node-* && touch $@
+
+$(PEER): | $(DEV)
+	@echo 'Installing what tests/bench/peer/package-lock.json pins ...'
+	@mkdir -p .venv/bench-peer && cp tests/bench/peer/package.json tests/bench/peer/package-lock.json .venv/bench-peer
+	@$(npm_ci) --prefix .venv/bench-peer
+	@rm -f .venv/.bench-peer-* && touch $@

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from redis import Redis
@@ -57,6 +58,28 @@ def postgres() -> Iterator[str]:
 
         def url(port: int) -> str:
             return f"postgresql://vestibule:{password}@127.0.0.1:{port}/postgres"
+
+        with _server(command, url, _postgres_answers, folder / "log") as address:
+            yield address
+
+
+@contextmanager
+def standby(primary_url: str) -> Iterator[str]:
+    """Yield the URL of the ``postgres`` database of a streaming replica of a server that :func:`postgres` started."""
+    programs, primary = _postgres_programs(), urlsplit(primary_url)
+    with _folder() as folder:
+        data = folder / "data"
+        copying = [programs / "pg_basebackup", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        copying += [f"--dbname={primary_url}", f"--pgdata={data}"]
+        _run([*_unprivileged(), *map(str, copying)])
+
+        def command(port: int) -> list[str]:
+            options = ("listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "max_connections=200")
+            each = [part for option in options for part in ("-c", option)]
+            return [*_unprivileged(), str(programs / "postgres"), "-D", str(data), *each]
+
+        def url(port: int) -> str:
+            return primary._replace(netloc=f"{primary.username}:{primary.password}@127.0.0.1:{port}").geturl()
 
         with _server(command, url, _postgres_answers, folder / "log") as address:
             yield address
