@@ -1,10 +1,8 @@
 """The composition root: the whole broker, put together in one place. It reads as a table of contents."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 from flask import Flask, current_app
@@ -13,26 +11,29 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from broker import metrics
 from broker.accounts.emails import EmailChanges
 from broker.accounts.service import Accounts
 from broker.audit.service import Audit
-from broker.composition import chores, entrance, foundation, pages, people, registries
+from broker.composition import chores, entrance, foundation, health, pages, people, registries, seeing
+from broker.composition.foundation import Foundation
 from broker.composition.people import People
 from broker.events.worker import Worker
 from broker.keys.signing import SigningKeys
 from broker.logs import configure
 from broker.oidc.clients import Clients
-from broker.settings import Settings, load
+from broker.settings import Settings
 from broker.signin.gate import Gate
 from broker.signin.proofs import ProviderProofs
 from broker.signin.sessions import Sessions
 from broker.storage.database import Database
 from broker.storage.store import ShortLived, StoreUnavailable
+from broker.switches import guard
+from broker.switches.service import Switches
 from broker.web import init_web
+from broker.web.draining import LastAnswers
 from broker.web.errors import BrokerError
-
-CONFIG_VARIABLE = "VESTIBULE_CONFIG"
-MAX_BODY = 64 * 1024  # bytes; a provider's form post is the largest we take
+from broker.web.late import LateRule
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,7 @@ class Parts:
     database: Database
     store: ShortLived
     audit: Audit
+    switches: Switches
     keys: SigningKeys
     people: People
     accounts: Accounts
@@ -67,13 +69,30 @@ class Parts:
         self.database.dispose()
 
 
-def serve() -> Flask:
-    """Return the application of a server process, configured by ``VESTIBULE_CONFIG``, with its worker running."""
-    settings = load(Path(os.environ[CONFIG_VARIABLE]), os.environ)
+def serve(settings: Settings, *, draining: Callable[[], bool], working: bool) -> Flask:
+    """Return the application of a serving process. ``draining`` says that it is to end; ``working``: with a worker."""
     configure(settings.log)
-    app = create_app(settings)
-    parts(app).worker.start()
+    seeing.begin(settings)
+    app = create_app(settings, draining=draining)
+    app.wsgi_app = LastAnswers(app.wsgi_app, draining)  # type: ignore[method-assign]  # as Flask documents it
+    if working:
+        parts(app).worker.start()
     return app
+
+
+def background(settings: Settings) -> tuple[Worker, Foundation]:
+    """Return the worker of a process that does not serve, and what is to be closed when it has stopped."""
+    configure(settings.log)
+    seeing.begin(settings, serving=False)
+    base = foundation.lay(settings, utc_now)
+    seeing.look_at(base)
+    persons = people.gather(base)
+    return chores.worker(base, persons, registries.serve(base, persons)), base
+
+
+def never() -> bool:
+    """Return that this process is not to end."""
+    return False
 
 
 def parts(app: Flask) -> Parts:
@@ -84,21 +103,25 @@ def parts(app: Flask) -> Parts:
     return found
 
 
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Flask:
-    """Return the broker as a WSGI application. The database's schema must be current. Starts no thread."""
+def create_app(
+    settings: Settings, *, clock: Callable[[], datetime] = utc_now, draining: Callable[[], bool] = never
+) -> Flask:
+    """Return the broker as a WSGI application, over a database it can be used with. Starts no thread."""
     app = Flask("broker", static_folder=None, template_folder=None)
+    app.url_rule_class = LateRule
     app.secret_key = settings.secrets.cookies_key()
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
 
     base = foundation.lay(settings, clock)
     persons = people.gather(base)
     served = registries.serve(base, persons)
     opened = entrance.open_up(base, persons, served)
     init_web(app, issuer=settings.issuer)
+    guard.init(app, base.switches, clock)
     pages.furnish(app, base, persons, served, opened)
+    health.probe(app, base, draining)
     for away in (StoreUnavailable, OperationalError, PoolExhausted):
         app.register_error_handler(away, _storage_away)
+    seeing.watch(app, base, persons)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask documents it
@@ -110,6 +133,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         database=base.database,
         store=base.store,
         audit=base.audit,
+        switches=base.switches,
         keys=base.keys,
         people=persons,
         accounts=persons.accounts,
@@ -134,6 +158,7 @@ def _tell_state(settings: Settings, proofs: ProviderProofs, clients: Clients) ->
 
 def _storage_away(error: Exception) -> ResponseReturnValue:
     """Without storage nothing can be proven single-use, so nothing goes through (fail closed)."""
+    metrics.storage_away("store" if isinstance(error, StoreUnavailable) else "database")
     away = BrokerError(
         status=503,
         code="temporarily_unavailable",

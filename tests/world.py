@@ -172,6 +172,14 @@ def raw_settings(*, base: str, folder: Path, standins: Standins, database_url: s
             }
         },
         "providers": providers,
+        # Everybody in a test comes from one address. What they are meant for is tested where they are.
+        "limits": {
+            name: "1000000 / 5 min"
+            for name in (
+                *("sign_in_address", "begun_address", "client_authentication", "api_address", "api_client"),
+                *("password_address", "claim_mail_address"),
+            )
+        },
     }
 
 

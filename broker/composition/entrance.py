@@ -6,6 +6,7 @@ from broker.accounts.linking import LinkGoal
 from broker.composition.foundation import Foundation
 from broker.composition.people import People
 from broker.composition.registries import Registries
+from broker.limits.sign_ins import SignIns
 from broker.signin.gate import Gate
 from broker.signin.own_goals import AccountGoal, ProbeGoal
 from broker.signin.proofs import ProviderProofs
@@ -34,6 +35,7 @@ def open_up(base: Foundation, people: People, registries: Registries) -> Entranc
     )
     gate = Gate(
         providers=people.providers,
+        circuits=people.circuits,
         handlers={
             Goal.REGISTRY: registries.goal,
             Goal.ACCOUNT: AccountGoal(people.opening, people.policy),
@@ -51,6 +53,8 @@ def open_up(base: Foundation, people: People, registries: Registries) -> Entranc
         accounts=people.accounts,
         admissions=people.admissions,
         exceptions=people.exceptions,
+        sign_ins=SignIns(limits=base.limits, store=base.store),
+        switches=base.switches,
     )
     return Entrance(
         proofs=proofs,

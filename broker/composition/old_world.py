@@ -17,7 +17,6 @@ from broker.signin.kept import KeptProofs
 from broker.signin.policy import Policy
 from broker.signin.standing import Standing
 from migrations.accounts.admins import Admins
-from migrations.accounts.buckets import Buckets
 from migrations.accounts.campaign.campaign import Campaign, prepare
 from migrations.accounts.cases import Cases
 from migrations.accounts.claiming.linked import Linked
@@ -35,7 +34,8 @@ from migrations.accounts.recovery.limits import Requests
 from migrations.accounts.recovery.looking import Look
 from migrations.accounts.recovery.service import Recovery
 from migrations.accounts.recovery.tickets import Tickets
-from providers.http import guarded_get, outbound
+from providers.guarded import guarded_get
+from providers.http import outbound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def look_back(
         attempts=attempts,
         ledger=ledger,
         index=base.index,
-        buckets=_buckets(base),
+        limits=base.limits,
         outbox=base.outbox,
         issuer=base.settings.issuer,
         registry=settings.registry,
@@ -101,7 +101,7 @@ def look_back(
     recovery = Recovery(
         effects=effects,
         tickets=Tickets(base.cipher, base.index),
-        requests=Requests(base.store),
+        requests=Requests(base.store, base.limits),
         index=base.index,
         outbox=base.outbox,
         plain_allowed=base.settings.insecure_allow_private_addresses,
@@ -117,6 +117,7 @@ def look_back(
             mailboxes=mailboxes,
             effects=effects,
             verifier=_verifier(base, settings),
+            limits=base.limits,
             breaches=_breaches(base, settings),
             index=base.index,
             database=base.database,
@@ -155,11 +156,7 @@ def _verifier(base: Foundation, settings: MigrationSettings) -> Verifier:
         memory_kib=settings.rewrap_memory,
         pepper=pepper.get_secret_value().encode() if pepper is not None else None,
     )
-    return Verifier(_buckets(base), wrapper)
-
-
-def _buckets(base: Foundation) -> Buckets:
-    return Buckets(base.store, clock=lambda: base.clock().timestamp())
+    return Verifier(base.limits, wrapper)
 
 
 def _breaches(base: Foundation, settings: MigrationSettings) -> BreachList | None:

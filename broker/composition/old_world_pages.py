@@ -2,7 +2,6 @@
 
 from flask import Flask
 
-from broker.accounts.limits import MailLimit
 from broker.composition.foundation import Foundation
 from broker.composition.old_world import OldWorld
 from broker.composition.people import People
@@ -29,7 +28,7 @@ def furnish(app: Flask, base: Foundation, people: People, old_world: OldWorld, b
         sessions=people.sessions,
         attempts=old_world.attempts,
         effects=old_world.effects,
-        mail_limit=MailLimit(base.store, base.index),
+        mail_limit=people.mail_limit,
         database=base.database,
         store=base.store,
         browser=browser,

@@ -17,16 +17,16 @@ from broker.composition.people import People
 from broker.composition.registries import Registries
 from broker.management import views as management_views
 from broker.management.context import Management
+from broker.metrics.counts import SignInCounts
 from broker.oidc import views as oidc_views
 from broker.oidc.api.context import Api
-from broker.oidc.api.metadata import Metadata
+from broker.oidc.api.metadata import Jwks, Metadata
 from broker.oidc.authentication import ClientAuthentication
 from broker.oidc.authorize.checks import Knowledge
-from broker.oidc.authorize.endpoint import Authorize
+from broker.oidc.authorize.endpoint import Authorize, authorize_below
 from broker.oidc.authorize.table import Validator
 from broker.oidc.consent import views as consent_views
 from broker.oidc.device import views as device_views
-from broker.oidc.device.guesses import Guesses
 from broker.oidc.device.pages import DevicePages
 from broker.oidc.grants import TokenServer
 from broker.oidc.jose.assertions import ClientAssertions
@@ -35,15 +35,18 @@ from broker.oidc.jose.request_object import RequestObjects
 from broker.oidc.logout import views as logout_views
 from broker.oidc.proofs import KeyProofs
 from broker.oidc.registration.service import Registration
+from broker.operators import views as operator_views
+from broker.operators.context import OperatorPages
+from broker.operators.targets import Targets
 from broker.signin import views as signin_views
 from broker.signin.admins import applications
 from broker.signin.browser import Browser
 from broker.signin.way_in import WayIn
 from broker.tenants.pages import views as tenant_views
-from broker.web import csrf
+from broker.web import csrf, direct
 from broker.web.cookies import Cookies
 from broker.web.relay import Relay
-from providers.http import guarded_get
+from providers.guarded import guarded_get
 from providers.microsoft.entra import Entra
 
 
@@ -103,10 +106,17 @@ def furnish(app: Flask, base: Foundation, people: People, registries: Registries
         logout_views.blueprint(logout_pages),
         organization_views.blueprint(organization_pages),
         tenant_views.blueprint(organization_pages),
+        operator_views.blueprint(_operator_pages(house, organization_pages)),
     ):
         app.register_blueprint(pages)
     if people.old_world is not None:
         old_world_pages.furnish(app, base, people, people.old_world, house.browser)
+    table = direct.of(app)
+    table.put_around(base.switches.request)
+    oidc_views.answer_directly(table, api)
+    table.add_page("/authorize", "oidc.authorize", partial(authorize_below, authorize))
+    for name in people.providers:
+        table.add_page(f"/callback/{name}", "callback.arrived", partial(signin_views.arrived_below, way_in, name))
 
 
 def _way_in(house: House) -> WayIn:
@@ -144,6 +154,7 @@ def _authorize(house: House) -> Authorize:
         store=base.store,
         browser=house.browser,
         relay=house.relay,
+        gate=house.entrance.gate,
         issuer=base.settings.issuer,
         clock=base.clock,
     )
@@ -171,7 +182,7 @@ def _device_pages(house: House) -> DevicePages:
     return DevicePages(
         devices=registries.devices,
         confirmations=registries.confirmations,
-        guesses=Guesses(base.store),
+        limits=base.limits,
         goal=registries.device_goal,
         clients=registries.clients,
         consents=registries.consents,
@@ -190,7 +201,8 @@ def _api(house: House) -> Api:
     nonces = Nonces(settings.secrets.derived_key("dpop-nonce"))
     key_proofs = KeyProofs(Proofs(base.store, nonces), nonces, base.clock)
     authentication = ClientAuthentication(
-        find=registries.clients.get,
+        find=registries.clients.enabled,
+        is_off=registries.clients.is_off,
         assertions=ClientAssertions(settings.issuer, registries.client_keys, base.store),
         clock=base.clock,
     )
@@ -231,9 +243,10 @@ def _api(house: House) -> Api:
         events=registries.events,
         polled=frozenset(name for name, stream in settings.streams.items() if stream.url is None),
         metadata=Metadata(settings.issuer),
-        keys=base.keys,
+        jwks=Jwks(base.keys),
         audit=base.audit,
         standing=house.people.standing,
+        limits=base.limits,
         database=base.database,
         clock=base.clock,
     )
@@ -307,6 +320,15 @@ def _organization_pages(house: House) -> OrganizationPages:
         has_old_world=people.old_world is not None,
         issuer=base.settings.issuer,
         clock=base.clock,
+    )
+
+
+def _operator_pages(house: House, organization_pages: OrganizationPages) -> OperatorPages:
+    return OperatorPages(
+        base=organization_pages,
+        counts=SignInCounts(house.base.database),
+        switches=house.base.switches,
+        targets=Targets(settings=house.base.settings, clients=house.registries.clients),
     )
 
 

@@ -22,6 +22,7 @@ from broker.accounts.service import Accounts
 from broker.composition.foundation import Foundation
 from broker.composition.old_world import OldWorld, look_back
 from broker.keys.pseudonyms import Pseudonyms
+from broker.metrics.upstreams import Upstreams
 from broker.signin.ending import Ending
 from broker.signin.kept import KeptProofs
 from broker.signin.opening import Opening
@@ -35,6 +36,7 @@ from broker.tenants.exceptions import Exceptions
 from broker.tenants.mappings import Mappings
 from broker.tenants.rule_changes import RuleChanges
 from providers.catalog import EntraSettings, build
+from providers.circuit import Circuit
 from providers.provider import Provider
 from providers.tenants import ConfiguredTenants
 
@@ -47,6 +49,7 @@ class People:
     """
 
     providers: Mapping[str, Provider]
+    circuits: Mapping[str, Circuit]
     accounts: Accounts
     emails: EmailChanges
     mail_limit: MailLimit
@@ -79,7 +82,7 @@ def gather(base: Foundation) -> People:
     settings, store, cipher, audit, outbox = base.settings, base.store, base.cipher, base.audit, base.outbox
     pseudonyms = Pseudonyms(settings.secrets.pseudonym_keys(), settings.secrets.pseudonym_writes)
     accounts = Accounts(cipher, pseudonyms, base.index, audit, outbox)
-    sessions = Sessions(store, cipher, timedelta(seconds=settings.session.lifetime))
+    sessions = Sessions(store, cipher, timedelta(seconds=settings.session.lifetime), base.switches)
     policy = Policy(settings.policy)
 
     tenanted = frozenset(name for name, each in settings.providers.items() if isinstance(each, EntraSettings))
@@ -103,16 +106,20 @@ def gather(base: Foundation) -> People:
     )
     sign_ins_of_members = SignInsOfMembers(last_sign_ins, belongings, Suspensions(audit))
     operators = Operators(audit)
+    # Of the threads that answer, one provider keeps three of four at most.
+    share = max(1, settings.listen.threads * 3 // 4)
+    enabled = {name: each for name, each in settings.providers.items() if each.enabled}
+    circuits = {name: Circuit(name, most=share, listener=Upstreams()) for name in enabled}
     providers = {
-        provider_id: build(provider_id, each, f"{settings.issuer}/callback/{provider_id}", admissions)
-        for provider_id, each in settings.providers.items()
-        if each.enabled
+        name: build(name, each, f"{settings.issuer}/callback/{name}", admissions, circuits[name])
+        for name, each in enabled.items()
     }
     standing = Standing(
         accounts=accounts,
         policy=policy,
         admissions=admissions,
         exceptions=exceptions,
+        switches=base.switches,
         providers=providers.keys(),
     )
     proofs = KeptProofs(cipher=cipher, standing=standing, policy=policy)
@@ -135,11 +142,12 @@ def gather(base: Foundation) -> People:
     )
     return People(
         providers=providers,
+        circuits=circuits,
         accounts=accounts,
         emails=EmailChanges(accounts, cipher, audit, outbox),
-        mail_limit=MailLimit(store, base.index),
+        mail_limit=MailLimit(base.limits, store),
         sessions=sessions,
-        transactions=Transactions(store, cipher),
+        transactions=Transactions(store, cipher, base.limits, base.switches),
         policy=policy,
         opening=Opening(
             accounts=accounts,
@@ -147,6 +155,7 @@ def gather(base: Foundation) -> People:
             audit=audit,
             exceptions=exceptions,
             memberships=sign_ins_of_members,
+            switches=base.switches,
             newcomers=old_world.linked if old_world is not None else None,
         ),
         ending=Ending(

@@ -57,14 +57,14 @@ class Registries:
 def serve(base: Foundation, people: People) -> Registries:
     """Return it."""
     settings, store, cipher, database = base.settings, base.store, base.cipher, base.database
-    clients = Clients(settings, database)
-    codes = Codes(store, cipher, settings.tokens.code)
+    clients = Clients(settings, database, lambda: base.switches.thrown(base.clock()).clients)
+    codes = Codes(store, cipher, settings.tokens.code, base.switches)
     pushed = PushedRequests(store, cipher, settings.tokens.pushed_request)
     pending = PendingConsents(store, cipher)
     consents = Consents(base.audit)
     subjects = Subjects(database, settings.secrets.derived_key("sid"))
     signer = Signer(base.keys, settings.issuer)
-    marks = Marks(store, settings.tokens.access)
+    marks = Marks(store, settings.tokens.access, base.switches)
     # In-process marks are forgotten at a restart, so the tokens they could have ended are too.
     epoch = token_hex(16) if settings.store.url == MEMORY_URL else ""
     access_tokens = AccessTokens(cipher, signer, marks, epoch)

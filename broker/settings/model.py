@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
 from broker.settings.clients import ClientSettings
+from broker.settings.limits import LimitSettings
+from broker.settings.metrics import MetricsSettings, TracingSettings
 from broker.settings.migration import MigrationSettings, StreamSettings
 from broker.settings.section import MinimumStrength, Seconds, Section, ShortSeconds
 from broker.settings.values import (
@@ -19,6 +21,7 @@ from broker.settings.values import (
     decode_key,
     issuer_url,
     mail_url,
+    replica_url,
     store_url,
 )
 from claims.evidence import Binding
@@ -30,7 +33,10 @@ _DAY = 86_400  # seconds
 class ListenSettings(Section):
     host: str = Field(default="127.0.0.1", min_length=1, description="a host name or address to listen on")
     port: int = Field(default=8000, ge=1, le=65535, description="a port from 1 to 65535")
+    workers: int = Field(default=1, ge=1, le=256, description="a number of processes from 1 to 256")
     threads: int = Field(default=8, ge=1, le=256, description="a number of threads from 1 to 256")
+    backpressure: int = Field(default=64, ge=1, le=65536, description="a number of requests from 1 to 65536")
+    drain: int = Field(default=5, ge=0, le=600, description="a number of seconds from 0 to 600")
     tls_certificate: Path | None = Field(default=None, description="the path of a PEM file")
     tls_key: Path | None = Field(
         default=None,
@@ -52,11 +58,24 @@ class DatabaseSettings(Section):
         repr=False,
         description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE",
     )
+    replica_url: Annotated[str, AfterValidator(replica_url)] | None = Field(
+        default=None, repr=False, description="postgresql://USER:PASSWORD@HOST/DATABASE of a streaming replica"
+    )
+
+    @field_validator("replica_url")
+    @classmethod
+    def _of_the_same_kind(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and str(info.data.get("url", value)).startswith("sqlite"):
+            raise ValueError("is there, and database.url is SQLite, which has no replicas")
+        return value
 
 
 class StoreSettings(Section):
     url: Annotated[str, AfterValidator(store_url)] = Field(
-        default="memory://", repr=False, description="memory://, redis://HOST:PORT/0 or rediss://HOST:PORT/0"
+        default="memory://",
+        repr=False,
+        description="memory://, redis://HOST:PORT/0, redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/0 or "
+        "redis+cluster://HOST:PORT,HOST:PORT (rediss for TLS)",
     )
 
 
@@ -208,6 +227,7 @@ class LogSettings(Section):
         default="info", description='"debug", "info", "warning" or "error"'
     )
     format: Literal["json", "console"] = Field(default="json", description='"json" or "console"')
+    requests: bool = True
 
 
 class Settings(Section):
@@ -218,8 +238,16 @@ class Settings(Section):
     )
     listen: ListenSettings = ListenSettings()
     trusted_proxies: int = Field(default=0, ge=0, le=10, description="how many proxies stand in front, 0 to 10")
-    database: DatabaseSettings = DatabaseSettings()
-    store: StoreSettings = StoreSettings()
+    database: DatabaseSettings = Field(
+        default=DatabaseSettings(),
+        validate_default=True,
+        description="postgresql://USER:PASSWORD@HOST/DATABASE in database.url, or 1 in listen.workers",
+    )
+    store: StoreSettings = Field(
+        default=StoreSettings(),
+        validate_default=True,
+        description="redis://HOST:PORT/0 in store.url, or 1 in listen.workers",
+    )
     secrets: SecretSettings = Field(description="the table [secrets], as `vestibule init` writes it")
     session: SessionSettings = SessionSettings()
     policy: PolicySettings = PolicySettings()
@@ -236,9 +264,23 @@ class Settings(Section):
         default=None, description="the table [migration], with the registry's name and the dates of the campaign"
     )
     streams: dict[ClientId, StreamSettings] = Field(default_factory=dict)
+    limits: LimitSettings = LimitSettings()
     ca_bundle: Path | None = Field(default=None, description="the path of a PEM file")
     insecure_allow_private_addresses: bool = False
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = Field(
+        default=MetricsSettings(), description="the table [metrics], with another port than that of listen"
+    )
+    tracing: TracingSettings = TracingSettings()
+
+    @field_validator("database", "store")
+    @classmethod
+    def _for_all_processes(cls, value: DatabaseSettings | StoreSettings, info: ValidationInfo) -> object:
+        listen = info.data.get("listen")
+        of_one = value.url.startswith(("sqlite", "memory"))
+        if listen is not None and listen.workers > 1 and of_one:
+            raise ValueError(f"is for one process, and listen.workers (serve --workers) is {listen.workers}")
+        return value
 
     @field_validator("keys")
     @classmethod
@@ -246,6 +288,15 @@ class Settings(Section):
         tokens = info.data.get("tokens")
         if tokens is not None and value.overlap <= max(tokens.access, tokens.id_token):
             raise ValueError("has an overlap that is no longer than tokens.access or tokens.id_token")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _not_where_strangers_come(cls, value: MetricsSettings, info: ValidationInfo) -> MetricsSettings:
+        listen = info.data.get("listen")
+        addresses = (value.address, value.worker_address)
+        if listen is not None and any(each is not None and each[1] == listen.port for each in addresses):
+            raise ValueError("has the port that the broker itself listens on")
         return value
 
     def insecure(self) -> tuple[str, ...]:

@@ -155,9 +155,24 @@ def database_url(url: str) -> str:
     return url
 
 
+def replica_url(url: str) -> str:
+    """Return the URL of a PostgreSQL database. Raises ``ValueError``."""
+    if not database_url(url).startswith("postgresql:"):
+        raise ValueError("is not the URL of a PostgreSQL database")
+    return url
+
+
+# redis+sentinel://[[user]:password@]host[:port][,…]/service[/database]; a cluster has neither of the two.
+_SEVERAL = re.compile(
+    r"rediss?\+(?:sentinel://(?:[^@/]*@)?{hosts}/[A-Za-z0-9._-]+(?:/[0-9]{{1,2}})?|cluster://(?:[^@/]*@)?{hosts}/?)".format(
+        hosts=r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:,[A-Za-z0-9.-]+(?::[0-9]{1,5})?)*"
+    )
+)
+
+
 def store_url(url: str) -> str:
-    """Return the URL of a Redis, or ``memory://``. Raises ``ValueError``."""
-    if url == "memory://":
+    """Return the URL of a Redis, of Sentinels or of a Cluster, or ``memory://``. Raises ``ValueError``."""
+    if url == "memory://" or _SEVERAL.fullmatch(url):
         return url
     if _parts(url).scheme not in {"redis", "rediss"}:
         raise ValueError("is not the URL of a store")

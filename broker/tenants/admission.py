@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import BindParameter, Connection, Row, Select, select
 
 from broker.accounts.organizations.service import active_ids
 from broker.storage.database import Database
@@ -150,7 +150,7 @@ def _by_operator(configured: Tenant | None, rows: Iterable[AnyRow]) -> tuple[Att
     return tuple(each for each in (configured.contexts if configured is not None else ()) if each.context not in said)
 
 
-def held(tid: str) -> Select[*tuple[Any, ...]]:
+def held(tid: str | BindParameter[str]) -> Select[*tuple[Any, ...]]:
     """Return the query of a tenant's mapping, with a row for each of its attestations.
 
     No row: no organisation holds the tenant. Other rooms may join it to a query of their own.

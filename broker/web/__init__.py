@@ -13,7 +13,7 @@ chose is escaped, and cannot turn the direction of the text around it.
 
 from flask import Flask
 
-from broker.web import csrf, errors, headers, pages, references, text
+from broker.web import caps, csrf, errors, headers, pages, references, text
 from broker.web.cookies import Cookies
 
 
@@ -24,6 +24,7 @@ def init_web(app: Flask, *, issuer: str) -> None:
     """
     cookies = Cookies(issuer)
     references.init(app)
+    caps.init(app)
     text.init(app)
     headers.init(app, secure=cookies.secure)
     pages.init(app)

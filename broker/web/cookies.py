@@ -4,6 +4,7 @@ import ipaddress
 from typing import Literal
 from urllib.parse import urlsplit
 
+from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Response
 
 SameSite = Literal["Lax", "Strict"]
@@ -36,10 +37,15 @@ class Cookies:
         samesite: SameSite = "Lax",
     ) -> None:
         """Set a cookie for ``max_age`` seconds, or until the browser closes."""
-        response.set_cookie(
+        response.headers.add("Set-Cookie", self.line(base, value, max_age=max_age, samesite=samesite))
+
+    def line(self, base: str, value: str, *, max_age: int | None = None, samesite: SameSite = "Lax") -> str:
+        """Return the header that sets a cookie; with ``max_age`` 0 one that clears it."""
+        return dump_cookie(
             self.name(base),
             value,
             max_age=max_age,
+            expires=0 if max_age == 0 else None,
             path="/",
             secure=self.secure,
             httponly=True,
@@ -48,7 +54,7 @@ class Cookies:
 
     def clear(self, response: Response, base: str) -> None:
         """Make the browser forget a cookie."""
-        response.delete_cookie(self.name(base), path="/", secure=self.secure, httponly=True, samesite="Lax")
+        response.headers.add("Set-Cookie", self.line(base, "", max_age=0))
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -6,7 +6,6 @@ The page shows a reference number, and the log line has it too.
 
 import logging
 import re
-import traceback
 from dataclasses import dataclass
 
 from flask import Flask, current_app, jsonify, make_response, render_template, request
@@ -14,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from broker.logs import frames
 from broker.web import problems, references
 from broker.web.problems import Problem
 from broker.web.texts import Link
@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 API_BLUEPRINT = "oidc_api"
 MANAGEMENT_PREFIX = "/api/"
 """What the paths of the management API begin with, and no other path does."""
+RETRY_AFTER = 10
+"""Seconds after which to come back, where nobody knows how long it takes (RFC 9110 section 10.2.3)."""
 
 
 class BrokerError(Exception):
@@ -30,7 +32,8 @@ class BrokerError(Exception):
 
     ``sentence`` and ``next_step`` are shown to the person and must be our own words; ``link`` is a label and
     a URL. ``detail`` goes to the log, and carries nothing personal. ``title`` replaces
-    the one that follows from the status, where that one says something else.
+    the one that follows from the status, where that one says something else. ``retry_after``: seconds until it
+    may be tried again (RFC 9110 section 10.2.3), where that is known.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class BrokerError(Exception):
         detail: str = "",
         link: tuple[str, str] | None = None,
         title: str | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.title = title
@@ -52,6 +56,7 @@ class BrokerError(Exception):
         self.next_step = next_step
         self.detail = detail
         self.link = link
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +107,23 @@ _TEXTS = {
         sentence="The request was larger than anything we take.",
         next_step="Go back and send less.",
     ),
+    414: _Text(
+        code="request_too_large",
+        title="That was too much",
+        sentence="The address was longer than anything we take.",
+        next_step="Go back to where you came from and start again.",
+    ),
     429: _Text(
         code="too_many_requests",
         title="Slow down a little",
         sentence="There were too many requests in a short time.",
         next_step="Wait a few minutes, then try again.",
+    ),
+    431: _Text(
+        code="request_too_large",
+        title="That was too much",
+        sentence="Your browser sent more along than anything we take.",
+        next_step="Delete the cookies of this site in your browser, then try again.",
     ),
     500: _BROKEN,
     503: _Text(
@@ -146,7 +163,8 @@ def _broker_error(error: BrokerError) -> ResponseReturnValue:
         sentence=error.sentence,
         next_step=error.next_step,
     )
-    return _answer(error.status, text, link=error.link)
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    return _answer(error.status, text, link=error.link, headers=headers)
 
 
 def _problem(error: Problem) -> ResponseReturnValue:
@@ -171,14 +189,8 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 def _defect(error: Exception) -> ResponseReturnValue:
     # The frames and the types, without the messages: those quote values, and values can be personal.
-    _record(logging.ERROR, _BROKEN.code, 500, "\n" + "".join(_frames(error)))
+    _record(logging.ERROR, _BROKEN.code, 500, "\n" + "".join(frames(error)))
     return _answer(500, _BROKEN)
-
-
-def _frames(error: BaseException) -> list[str]:
-    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    kind = f"{type(error).__module__}.{type(error).__qualname__}\n"
-    return [*(_frames(before) if before else ()), *traceback.format_tb(error.__traceback__), kind]
 
 
 def _record(level: int, code: str, status: int, detail: str) -> None:
@@ -207,7 +219,10 @@ def _answer(
 ) -> ResponseReturnValue:
     reference = references.current()
     if request.path.startswith(MANAGEMENT_PREFIX):
-        said = Problem(status=status, code=text.code, title=text.title, detail=text.sentence, headers=headers)
+        later = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
+        said = Problem(
+            status=status, code=text.code, title=text.title, detail=text.sentence, headers={**later, **(headers or {})}
+        )
         return problems.answer(said, reference)
     if _wants_json():
         description = _NOT_FOR_DESCRIPTION.sub("?", text.sentence)
@@ -225,6 +240,8 @@ def _answer(
         response = make_response(page)
     response.headers.update(headers or {})
     response.status_code = status
+    if status == 503:
+        response.headers.setdefault("Retry-After", str(RETRY_AFTER))
     return response
 
 

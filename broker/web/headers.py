@@ -30,6 +30,8 @@ _POLICY = (
 )
 
 STATIC_ENDPOINT = "web.static"
+SECURE = "VESTIBULE_SECURE"
+"""The key in an application's configuration that says whether its issuer is https."""
 _STATIC = "public, max-age=86400"
 
 
@@ -43,8 +45,18 @@ def allow_script(digest: str) -> None:
     g.script = f"'{digest}'"
 
 
+def of_programs(*, secure: bool, public: bool) -> tuple[tuple[str, str], ...]:
+    """Return what :func:`init` adds to an answer for programs. ``public``: it says itself who may keep it."""
+    policy = _POLICY.format(form_action="'self'", script="'none'")
+    caching = () if public else (("Cache-Control", "no-store"), ("Vary", "Cookie"))
+    insisting = (("Strict-Transport-Security", _HSTS),) if secure else ()
+    return (*_FIXED.items(), ("Content-Security-Policy", policy), *insisting, *caching)
+
+
 def init(app: Flask, *, secure: bool) -> None:
     """Add the headers to every response. ``secure`` says that the issuer is https."""
+
+    app.config[SECURE] = secure
 
     @app.after_request
     def harden(response: Response) -> Response:

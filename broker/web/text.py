@@ -14,6 +14,11 @@ def is_text(encoded: bytes) -> bool:
     return encoded.isascii()
 
 
+def is_readable(query: bytes) -> bool:
+    """Return whether there is nothing about a query that is refused."""
+    return is_text(query) and b"\0" not in query and b"%00" not in query
+
+
 def init(app: Flask) -> None:
     """Refuse every request whose query or path cannot be read: what is replaced is not what was sent.
 
@@ -22,7 +27,7 @@ def init(app: Flask) -> None:
 
     @app.before_request
     def refuse_unreadable() -> None:
-        if not is_text(request.query_string) or b"\0" in unquote_to_bytes(request.query_string):
+        if not is_readable(request.query_string):
             abort(400)
         if "\0" in request.path:
             abort(404)

@@ -54,6 +54,10 @@ class Due:
             self._bring_about(connection, case, now)
 
     def _bring_about(self, connection: Connection, case: Case, now: datetime) -> None:
+        if self.effects.standing.switches.thrown(now, connection).shuts(case.way.provider_id, case.way.tenant):
+            # A kill switch ends nothing that waits: it is judged when the way they came is open again.
+            self.effects.cases.postpone(connection, case.id, now + _AGAIN)
+            return
         if self.effects.take_effect(connection, case, now).state is not CaseState.WAITING:
             return
         if now - case.started_at >= GATHERING:

@@ -100,6 +100,7 @@ def _too_often(refused: TooOften) -> ResponseReturnValue:
             next_step="Try again tomorrow. What is stricter can be saved at any time, and what waits can be stopped.",
             detail=refused.share.value,
             link=_back(),
+            retry_after=3600,
         )
     )
 

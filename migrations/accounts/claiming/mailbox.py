@@ -8,15 +8,13 @@ from sqlalchemy import Connection
 from broker.events.mail import enqueue_mail
 from broker.events.service import Outbox
 from broker.keys.pseudonyms import BlindIndex
-from migrations.accounts.buckets import Bucket, Buckets, TooMany
+from broker.limits.errors import TooMany
+from broker.limits.service import Limits, Of
+from broker.limits.table import Name
 from migrations.accounts.claiming import words
 from migrations.accounts.proofs import LIFETIME, Attempt, Attempts, Given, Proof
 from migrations.accounts.records import Ledger, LegacyAccount
 
-MOST_AN_HOUR = 5
-MOST_OF_A_PERSON = 3
-"""How many links go to one address in an hour: for all strangers, and for each who signed in just now."""
-_HOUR = 3600  # seconds
 # Nobody's, for ever (RFC 2606, section 2).
 _NOWHERE = "nobody@decoy.invalid"
 
@@ -33,7 +31,7 @@ class Mailboxes:
         attempts: Attempts,
         ledger: Ledger,
         index: BlindIndex,
-        buckets: Buckets,
+        limits: Limits,
         outbox: Outbox,
         issuer: str,
         registry: str,
@@ -41,7 +39,7 @@ class Mailboxes:
         self._attempts = attempts
         self._ledger = ledger
         self._index = index
-        self._buckets = buckets
+        self._limits = limits
         self._outbox = outbox
         self._issuer = issuer
         self._registry = registry
@@ -49,8 +47,8 @@ class Mailboxes:
     def send(self, connection: Connection, attempt: Attempt, now: datetime, *, person: str | None = None) -> None:
         """Send a link to the account's confirmed address, if it has one and the limits allow.
 
-        Otherwise as much is written, and nobody ever gets it: how long this takes must not tell either. A browser that
-        has had its links of the hour causes nothing. ``person``: the account of ours that signed in just now, with MFA.
+        Otherwise as much is written, and nobody ever gets it: how long this takes must not tell either. An address from
+        which enough were asked for causes nothing. ``person``: the account of ours that signed in just now, with MFA.
         Raises ``StoreUnavailable``.
         """
         legacy = self._ledger.get(connection, attempt.registry_id)
@@ -58,7 +56,8 @@ class Mailboxes:
         known = Proof.PASSWORD in self.proven(attempt, legacy)
         address = self._index.of(mailbox or "")
         try:
-            room = self._buckets.take(*self._limits(attempt, address if mailbox else attempt.id, person, known)).room
+            to = self._to(address if mailbox else attempt.id, person, known)
+            room = self._limits.count(self._from(attempt, person), hidden=[to]).room
         except TooMany:
             return
         sent = mailbox if room else None
@@ -89,19 +88,21 @@ class Mailboxes:
         held = {Proof.PASSWORD: (given.hash_digest, legacy.hash_digest), Proof.MAILBOX: (given.address, mailbox)}
         return frozenset(proof for proof, (shown, wanted) in held.items() if _same(shown, wanted))
 
-    def _limits(
-        self, attempt: Attempt, address: str, person: str | None, known: bool
-    ) -> tuple[list[Bucket], list[Bucket]]:
-        """Return the buckets of the browser and of the address.
+    def _from(self, attempt: Attempt, person: str | None) -> Of:
+        """Return the limit of whoever asks: by address, as browsers are made at will; or by who signed in."""
+        whence = f"person:{person}" if person is not None else self._limits.here() or attempt.browser
+        return Of(Name.CLAIM_MAIL_ADDRESS, whence)
+
+    def _to(self, address: str, person: str | None, known: bool) -> Of:
+        """Return the limit of the address it goes to.
 
         Whoever has the password, or signed in, has mails of their own: a stranger must not be able to use them up.
         """
-        browser = Bucket(f"claim-mail-browser:{attempt.browser}", MOST_AN_HOUR, _HOUR)
         if known:
-            return [browser], [Bucket(f"claim-mail-known:{address}", MOST_AN_HOUR, _HOUR)]
+            return Of(Name.CLAIM_MAIL_KNOWN, address)
         if person is not None:
-            return [browser], [Bucket(f"claim-mail-person-{person}:{address}", MOST_OF_A_PERSON, _HOUR)]
-        return [browser], [Bucket(f"claim-mail-account:{address}", MOST_AN_HOUR, _HOUR)]
+            return Of(Name.CLAIM_MAIL_PERSON, person, address)
+        return Of(Name.CLAIM_MAIL_ACCOUNT, address)
 
     def _enqueue(self, connection: Connection, to: str, text: str, now: datetime, expires_at: datetime) -> None:
         subject = f"Your account at {self._registry}"

@@ -4,8 +4,10 @@ from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from broker.accounts.service import AccountClosed
+from broker.limits.errors import TooMany, in_words
+from broker.limits.service import Of
+from broker.limits.table import Name
 from broker.web.errors import BrokerError
-from migrations.accounts.buckets import TooMany
 from migrations.accounts.campaign import phases
 from migrations.accounts.campaign.phases import Phase
 from migrations.accounts.claiming.service import AttemptOver, NotAlone, NotProven
@@ -34,6 +36,9 @@ def begin(pages: ClaimPages) -> ResponseReturnValue:
     if not typed or len(typed) > _LONGEST_NAME:
         return _start(pages, typed[:_LONGEST_NAME], "Give the name of the old account, or its address."), 400
     browser = pages.base.browser.token()
+    here = pages.claiming.limits.here()
+    if here is not None:
+        pages.claiming.limits.count(Of(Name.BEGUN_ADDRESS, here))
     attempt = pages.claiming.begin(browser, typed, pages.base.clock())
     response = make_response(redirect(_page(attempt.id), code=303))
     pages.base.browser.remember(response, browser)
@@ -85,9 +90,9 @@ def try_password(pages: ClaimPages, attempt_id: str) -> ResponseReturnValue:
     try:
         pages.claiming.try_password(attempt, request.form.get("password", ""), pages.base.clock(), person=person)
     except TooMany as error:
-        raise _too_many(error.retry_after, _page(attempt_id), helps=person is None and not mailbox) from error
+        raise _too_many(error.wait, _page(attempt_id), helps=person is None and not mailbox) from error
     except (Busy, Unavailable) as error:
-        raise _busy(type(error).__name__, attempt_id) from error
+        raise _busy(error, attempt_id) from error
     return _done(attempt_id, "password")
 
 
@@ -192,8 +197,7 @@ def _not_alone(here: str) -> BrokerError:
 
 def _too_many(seconds: int, here: str, *, helps: bool) -> BrokerError:
     """Return the error for a guess too many. ``helps``: whether there would be others after a sign-in."""
-    minutes = -(-seconds // 60)
-    wait = f"Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again."
+    wait = f"Wait {in_words(seconds)}, then try again."
     return BrokerError(
         status=429,
         code="too_many_guesses",
@@ -204,17 +208,19 @@ def _too_many(seconds: int, here: str, *, helps: bool) -> BrokerError:
         else wait,
         detail="too many guesses",
         link=("Sign in first", sign_in(here)) if helps else ("Back to the claim", here),
+        retry_after=seconds,
     )
 
 
-def _busy(detail: str, attempt_id: str) -> BrokerError:
+def _busy(error: Busy | Unavailable, attempt_id: str) -> BrokerError:
     return BrokerError(
         status=503,
         code="temporarily_unavailable",
         sentence="Passwords cannot be checked at this moment, and yours was not. It is not your fault.",
         next_step="Try again in a minute.",
-        detail=detail,
+        detail=type(error).__name__,
         link=("Back to the claim", _page(attempt_id)),
+        retry_after=error.retry_after if isinstance(error, Busy) else None,
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from broker.accounts.carried import AlreadyCarried
 from broker.accounts.organizations.capabilities import FreshPerson
 from broker.keys.pseudonyms import BlindIndex
+from broker.limits.service import Limits
 from broker.storage.database import Database
 from broker.storage.sealed import SealedRecords, Sealer
 from broker.storage.store import ShortLived
@@ -74,6 +75,7 @@ class Claiming:
     mailboxes: Mailboxes
     effects: Effects
     verifier: Verifier
+    limits: Limits
     breaches: BreachList | None
     index: BlindIndex
     database: Database
@@ -94,7 +96,7 @@ class Claiming:
         """Look whether it is the password, and remember it for whoever proves the mailbox.
 
         It costs the same whether or not there is such an account, and whatever comes of it. ``person``: the account of
-        ours that signed in just now, with MFA. Raises ``buckets.TooMany``, ``verifying.Busy``, ``breached.Unavailable``
+        ours that signed in just now, with MFA. Raises ``limits.TooMany``, ``verifying.Busy``, ``breached.Unavailable``
         and ``StoreUnavailable``.
         """
         named = self._named.get(attempt.id) or {}
@@ -106,7 +108,7 @@ class Claiming:
         guesser = Guesser(
             account=attempt.registry_id or f"name:{name}",
             typed=name,
-            browser=attempt.browser,
+            address=self.limits.here() or attempt.browser,
             person=person,
             mailbox=Proof.MAILBOX in self.mailboxes.holding(given, legacy),
         )

@@ -34,7 +34,11 @@ class WrongTenant(Exception):
 
 
 class TooManyMails(Exception):
-    """An address, or the account, has had its share of this hour."""
+    """An address, or the account, has had its share for now: ``wait`` seconds."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__("too many mails")
+        self.wait = wait
 
 
 class Refusal(StrEnum):
@@ -95,11 +99,11 @@ class Conversions:
         registry_id: str,
         proven: Collection[Proof],
         typed: Typed,
-        allows: Callable[[str, str], bool],
+        wait: Callable[..., int],
     ) -> Case:
         """Have a conversion wait for its admins, and for objections; everybody concerned is told.
 
-        ``allows``: asked last, with a bucket and an address, whether one more mail may go there. Raises
+        ``wait``: asked last, with pairs of who sends and an address, how long these mails have to wait. Raises
         :class:`MissingProofs`, :class:`TooLate`, :class:`WrongTenant`, ``BadInput``, :class:`TooManyMails`.
         """
         self.open_to(connection, registry_id, proven)
@@ -119,8 +123,9 @@ class Conversions:
         )
         self._tell(connection, legacy, case, wish, now)
         # A bucket for each line of the form: an account is started for no more often than that, too.
-        if not all(allows(f"conversion:{registry_id}:{n}", each) for n, each in enumerate(wish.admins)):
-            raise TooManyMails
+        seconds = wait(*((f"conversion:{registry_id}:{n}", each) for n, each in enumerate(wish.admins)))
+        if seconds:
+            raise TooManyMails(seconds)
         return case
 
     def invited(self, connection: Connection, token: str) -> tuple[Named, Seen] | None:

@@ -3,23 +3,25 @@
 from datetime import datetime
 from uuid import UUID
 
+from broker.limits.service import Limits, Of
+from broker.limits.table import Name
 from broker.storage.store import ShortLived
 from migrations.accounts.periods import ASKING
 
 MOST_OPEN = 3
 """Requests of one person at a time."""
-MOST_A_DAY = 5
-"""Requests of one person, withdrawn ones too: each may cause mails to somebody else."""
 MOST_RIVALS = 10
 """Requests for one account at a time that its old address is told of. More of them are taken all the same."""
-MOST_LOOKS = 10
-"""Looks for the marker of one request, an hour."""
 
-_AWAY, _HOUR, _DAY = 600, 3600, 86400  # seconds
+_AWAY, _HOUR = 600, 3600  # seconds
 
 
 class TooMany(Exception):
-    """It was asked for too often."""
+    """It was asked for too often. ``retry_after``: seconds; without it, as long as nobody knows."""
+
+    def __init__(self, retry_after: int = _HOUR) -> None:
+        super().__init__("asked for too often")
+        self.retry_after = retry_after
 
 
 class Requests:
@@ -28,8 +30,9 @@ class Requests:
     In the short-lived store, for as long as a request waits for its decision. Every method raises ``StoreUnavailable``.
     """
 
-    def __init__(self, store: ShortLived) -> None:
+    def __init__(self, store: ShortLived, limits: Limits) -> None:
         self._store = store
+        self._limits = limits
 
     def of(self, account_id: str) -> dict[str, UUID]:
         """Return them."""
@@ -55,11 +58,12 @@ class Requests:
 
     def count_request(self, account_id: str) -> None:
         """Count one of the day. Raises :class:`TooMany`."""
-        self._take_place(f"recovery-asked:{account_id}", MOST_A_DAY, _DAY)
+        # Withdrawn ones, too: each may cause mails to somebody else.
+        self._count(Of(Name.RECOVERY_ACCOUNT, account_id))
 
     def count_look(self, request_id: UUID, now: datetime) -> None:
         """Count one of the hour, and remember when it was. Raises :class:`TooMany`."""
-        self._take_place(f"recovery-look:{request_id}", MOST_LOOKS, _HOUR)
+        self._count(Of(Name.RECOVERY_LOOK, str(request_id)))
         self._store.put(f"recovery-looked:{request_id}", now.isoformat().encode(), 2 * int(ASKING.total_seconds()))
 
     def looked_at(self, request_id: UUID) -> datetime | None:
@@ -75,10 +79,10 @@ class Requests:
         """Remember for ten minutes that a host did not answer: who looks for others, too, does not wait for it."""
         self._store.put(f"recovery-away:{host}", b"1", _AWAY)
 
-    def _take_place(self, bucket: str, most: int, seconds: int) -> None:
-        # One step each: of two at the same time, one gets the last place.
-        if not any(self._store.add(f"{bucket}:{place}", b"1", seconds) for place in range(most)):
-            raise TooMany
+    def _count(self, one_more: Of) -> None:
+        wait = self._limits.wait(one_more)
+        if wait:
+            raise TooMany(wait)
 
 
 def _index(account_id: str) -> str:

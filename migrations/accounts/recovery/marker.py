@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import requests
 
 from migrations.accounts.recovery.repositories import WELL_KNOWN
-from providers.http import AddressRefused, Fetched, ResponseTooLarge
+from providers.connection import ResponseTooLarge
+from providers.guarded import AddressRefused, Fetched
 
 # Repositories with many thousand branches and pull requests answer that much.
 MAX_BYTES = 8 * 1024 * 1024
@@ -29,7 +30,7 @@ _REFERENCE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (HEAD|refs/[!-~\x80-\xff]
 _SHALLOW = re.compile(rb"shallow ([0-9a-f]{40}|[0-9a-f]{64})")
 
 Fetch = Callable[..., Fetched]
-"""``providers.http.guarded_get``, with the operator's word on private addresses."""
+"""``providers.guarded.guarded_get``, with the operator's word on private addresses."""
 
 
 class Malformed(ValueError):

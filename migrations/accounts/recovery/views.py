@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from broker.accounts.organizations.capabilities import Denial, Denied, FreshOperator, FreshPerson
 from broker.accounts.organizations.visit import answer, once_more
 from broker.accounts.visit import SignInFirst
+from broker.limits.errors import in_words
 from broker.web import routes
 from broker.web.errors import BrokerError
 from claims.decision import Purpose
@@ -182,15 +183,16 @@ def _facts(found: Request) -> list[tuple[str, object]]:
     return facts
 
 
-def _too_many(_: TooMany) -> ResponseReturnValue:
+def _too_many(refused: TooMany) -> ResponseReturnValue:
     return answer(
         BrokerError(
             status=429,
             code="too_many_recoveries",
             title="That is as much as we take for now",
             sentence="You have asked for as many accounts, or looks at a branch, as one person may. Nothing was done.",
-            next_step="Withdraw a request that you do not need, or try again later.",
+            next_step=f"Withdraw a request that you do not need, or wait {in_words(refused.retry_after)}.",
             detail="limit of a person or a request",
+            retry_after=refused.retry_after,
             link=("About recovery", START),
         )
     )

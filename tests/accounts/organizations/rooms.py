@@ -125,12 +125,13 @@ class Room:
             last_sign_ins=self.last_sign_ins,
             configured=self.configured,
         )
+        self.switches = Switches(database, MemoryStore(), self.audit)
         self.standing = Standing(
             accounts=self.accounts,
             policy=policy,
             admissions=self.admissions,
             exceptions=self.exceptions,
-            switches=Switches(database, MemoryStore(), self.audit),
+            switches=self.switches,
             providers=PROVIDERS,
         )
         self.proofs = KeptProofs(cipher=self.cipher, standing=self.standing, policy=policy)

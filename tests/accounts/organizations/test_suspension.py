@@ -1,6 +1,7 @@
 """Memberships are suspended by sign-ins that do not meet the rules, and come back by those that do."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, event, update
@@ -36,9 +37,14 @@ def note(room: Room, sign_in: SignIn, now: datetime) -> int:
     """Note a sign-in, and return how many statements that took beside the judging."""
     judged = belongings(room, sign_in, now)
     seen: list[str] = []
+
+    def see(*given: Any) -> None:
+        seen.append(given[2])
+
     with room.database.begin() as connection:
-        event.listen(connection, "before_cursor_execute", lambda *given: seen.append(given[2]))
+        event.listen(room.database.engine, "before_cursor_execute", see)
         room.suspensions.note(connection, sign_in, judged, now)
+        event.remove(room.database.engine, "before_cursor_execute", see)
     return len(seen)
 
 

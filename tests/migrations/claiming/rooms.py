@@ -12,7 +12,6 @@ from broker.storage.database import Database
 from broker.storage.memory import MemoryStore
 from broker.storage.store import ShortLived
 from claims.decision import Purpose
-from migrations.accounts.buckets import Buckets
 from migrations.accounts.cases import Case
 from migrations.accounts.claiming.mailbox import Mailboxes
 from migrations.accounts.claiming.service import Claiming
@@ -22,6 +21,7 @@ from migrations.accounts.hashes.wrapped import Wrapper
 from migrations.accounts.proofs import Attempt, Attempts
 from migrations.accounts.records import sealing_context
 from tests.accounts.organizations.rooms import ISSUER, NOW, SignIn
+from tests.limits.counting import counting
 from tests.migrations.legacy import PASSWORD, aspnet_v3
 from tests.migrations.rooms import OldRoom
 
@@ -48,15 +48,15 @@ class ClaimRoom(OldRoom):
     def __init__(self, database: Database, store: ShortLived | None = None) -> None:
         super().__init__(database)
         self.now = NOW
-        self.store = store or MemoryStore()
+        self.store = store or MemoryStore(clock=lambda: self.now.timestamp())
         self.wrapper = Wrapper(key=token_bytes(32), memory_kib=1024)
-        self.buckets = Buckets(self.store, clock=lambda: self.now.timestamp())
+        self.limits = counting(self.store, index=self.index)
         self.attempts = Attempts(self.store, self.cipher)
         self.mailboxes = Mailboxes(
             attempts=self.attempts,
             ledger=self.ledger,
             index=self.index,
-            buckets=self.buckets,
+            limits=self.limits,
             outbox=self.outbox,
             issuer=ISSUER,
             registry="Example Registry",
@@ -65,7 +65,8 @@ class ClaimRoom(OldRoom):
             attempts=self.attempts,
             mailboxes=self.mailboxes,
             effects=self.effects,
-            verifier=Verifier(self.buckets, self.wrapper),
+            verifier=Verifier(self.limits, self.wrapper),
+            limits=self.limits,
             breaches=Breached(),
             index=self.index,
             database=database,

@@ -13,21 +13,21 @@ from broker.accounts.model import registry_accounts
 from broker.accounts.service import AccountClosed
 from broker.events.delivery import Deliveries
 from broker.events.model import outbox, security_events
+from broker.limits.errors import TooMany
+from broker.limits.table import Name
 from broker.storage.database import Database
 from migrations.accounts import links
-from migrations.accounts.buckets import TooMany
 from migrations.accounts.cases import Case, CaseKind, CaseState
-from migrations.accounts.claiming.mailbox import MOST_AN_HOUR, MOST_OF_A_PERSON
 from migrations.accounts.claiming.service import AttemptOver, NotAlone, NotProven, Obstacle, Progress
 from migrations.accounts.effects import TooLate
 from migrations.accounts.hashes.breached import Unavailable
-from migrations.accounts.hashes.verifying import PER_ACCOUNT, PER_PERSON
 from migrations.accounts.links import Verb
 from migrations.accounts.model import cases, legacy_accounts
 from migrations.accounts.periods import HOLD, OBJECTION, UNDO
 from migrations.accounts.proofs import Attempt, Given, PasswordNote, Proof
 from migrations.accounts.records import State
 from tests.accounts.organizations.rooms import NOW, SignIn
+from tests.limits.counting import most
 from tests.migrations.claiming.rooms import BREACHED, OLD, WIDELY_USED, ClaimRoom
 from tests.migrations.legacy import PASSWORD
 from tests.storage.parallel import in_parallel
@@ -316,7 +316,7 @@ def test_a_list_of_stolen_passwords_that_is_away_lets_none_through_right_or_wron
 @pytest.mark.parametrize("typed", ["user42", "nobody"])
 def test_t12_guesses_are_limited_for_each_account_whether_or_not_it_is_there(room: ClaimRoom, typed: str) -> None:
     room.password_account()
-    for number in range(PER_ACCOUNT[0].guesses):
+    for number in range(most(Name.PASSWORD_ACCOUNT)):
         room.password(room.attempt(typed, f"browser-number-{number:02}" * 2), "wrong")
     with pytest.raises(TooMany):
         room.password(room.attempt(typed, "a-browser-that-never-was-here-0003"), "wrong")
@@ -338,14 +338,15 @@ def test_t12_no_more_than_five_links_an_hour_go_to_an_address_and_a_stranger_can
     room: ClaimRoom,
 ) -> None:
     room.password_account()
-    for number in range(MOST_AN_HOUR + 3):
+    strangers, known = most(Name.CLAIM_MAIL_ACCOUNT), most(Name.CLAIM_MAIL_KNOWN)
+    for number in range(strangers + 3):
         room.send(room.attempt(browser=f"browser-number-{number:02}" * 2))
-    assert len(room.tokens()) == MOST_AN_HOUR
+    assert len(room.tokens()) == strangers
     owner = room.attempt()
     room.password(owner)
-    for _ in range(MOST_AN_HOUR + 3):
+    for _ in range(known + 3):
         room.send(owner)
-    assert len(room.tokens()) == 2 * MOST_AN_HOUR
+    assert len(room.tokens()) == strangers + known
 
 
 def test_t12_a_stranger_with_one_account_of_ours_has_few_guesses_and_mails_and_each_has_their_own(
@@ -353,16 +354,16 @@ def test_t12_a_stranger_with_one_account_of_ours_has_few_guesses_and_mails_and_e
 ) -> None:
     room.password_account()
     room.password_account("43", email="other@old.example")
-    for number in range(PER_PERSON[0].guesses):
+    for number in range(most(Name.PASSWORD_PERSON)):
         room.password(room.attempt(browser=f"browser-number-{number:02}" * 2), "wrong", person="mallory")
     with pytest.raises(TooMany):
         room.password(room.attempt(browser=room.other_browser), person="mallory")
     by_address = room.attempt(OLD, room.other_browser)
     room.password(by_address, person="mallory")
     assert room.mailboxes.proven(by_address, room.get()) == frozenset(), "it is the same account"
-    for number in range(MOST_OF_A_PERSON + 3):
+    for number in range(most(Name.CLAIM_MAIL_PERSON) + 3):
         room.send(room.attempt(browser=f"browser-number-{number:02}" * 2), person="mallory")
-    assert len(room.tokens()) == MOST_OF_A_PERSON
+    assert len(room.tokens()) == most(Name.CLAIM_MAIL_PERSON)
     # Somebody else's, and another account's, are other counts.
     for typed, person in (("user42", "ada"), ("user43", "mallory")):
         attempt = room.attempt(typed)
@@ -378,9 +379,9 @@ def test_t12_a_browser_that_had_its_mails_of_the_hour_causes_nothing_more(room: 
     for typed in ("user42", "nobody"):
         attempt = room.attempt(typed, f"a-browser-for-{typed}-and-nobody-else")
         before = len(room.mails())
-        for _ in range(MOST_AN_HOUR + 3):
+        for _ in range(most(Name.CLAIM_MAIL_ADDRESS) + 3):
             room.send(attempt)
-        assert len(room.mails()) == before + MOST_AN_HOUR
+        assert len(room.mails()) == before + most(Name.CLAIM_MAIL_ADDRESS)
 
 
 def test_what_was_right_stays_so_when_something_else_is_typed_after_it(room: ClaimRoom) -> None:

@@ -35,4 +35,7 @@ def house(town: House) -> Iterator[House]:
     yield town
     store: Any = town.world.parts.store
     # No mail was sent this hour.
-    store.delete(*(key for key in store._values if key.startswith("mail-")))
+    for key, marks in list(store._windows.items()):
+        if key.startswith("mail_"):
+            for mark in list(marks):
+                store.uncount([key], mark)

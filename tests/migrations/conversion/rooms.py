@@ -52,13 +52,13 @@ class ConversionRoom(OldRoom):
         registry_id: str = "42",
         proven: Collection[Proof] = tuple(Proof),
         name: str = NAME,
-        allows: Callable[[str, str], bool] = lambda bucket, email: True,
+        wait: Callable[..., int] = lambda *mails: 0,
         now: datetime = NOW,
     ) -> Case:
         """Start one, with these addresses as those of its future admins."""
         typed = Typed(organization=name, admins=admins)
         with self.database.begin() as connection:
-            return self.conversions.start(connection, just_now(starter, now), registry_id, proven, typed, allows)
+            return self.conversions.start(connection, just_now(starter, now), registry_id, proven, typed, wait)
 
     def token(self, email: str) -> str:
         """Return the token of the last link by which somebody accepts, from their mail."""

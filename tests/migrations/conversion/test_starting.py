@@ -136,13 +136,14 @@ def test_t12_mails_to_people_who_never_asked_have_a_limit(room: ConversionRoom) 
     room.shared()
     asked: list[tuple[str, str]] = []
 
-    def allows(bucket: str, email: str) -> bool:
-        asked.append((bucket, email))
-        return len(asked) < 2
+    def wait(*mails: tuple[str, str]) -> int:
+        asked.extend(mails)
+        return 60
 
-    with pytest.raises(TooManyMails):
-        room.start(room.sign_in("ada"), *TWO, allows=allows)
-    assert asked == [("conversion:42:0", TWO[0]), ("conversion:42:1", TWO[1])]
+    with pytest.raises(TooManyMails) as refusal:
+        room.start(room.sign_in("ada"), *TWO, wait=wait)
+    assert refusal.value.wait == 60
+    assert asked == [("conversion:42:0", TWO[0]), ("conversion:42:1", TWO[1])], "all in one step"
     assert (room.count(cases), room.count(case_admins), room.count(outbox)) == (0, 0, 0)
 
 

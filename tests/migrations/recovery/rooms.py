@@ -17,8 +17,9 @@ from migrations.accounts.recovery.looking import Look
 from migrations.accounts.recovery.service import LOOK, Recovery, Request
 from migrations.accounts.recovery.tickets import Tickets
 from migrations.accounts.recovery.wanted import Missing, Wanted
-from providers.http import guarded_get
+from providers.guarded import guarded_get
 from tests.accounts.organizations.rooms import ISSUER, NOW, SignIn
+from tests.limits.counting import counting
 from tests.migrations.rooms import OldRoom
 
 OLD = "old@old.example"
@@ -34,7 +35,7 @@ class RecoveryRoom(OldRoom):
         self.recovery = Recovery(
             effects=self.effects,
             tickets=Tickets(self.cipher, self.index),
-            requests=Requests(self.store),
+            requests=Requests(self.store, counting(self.store)),
             index=self.index,
             outbox=self.outbox,
             plain_allowed=plain_allowed,

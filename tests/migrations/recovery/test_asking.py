@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect, text
 
+from broker.limits.table import Name
 from migrations.accounts.cases import CaseState
 from migrations.accounts.effects import TooLate
 from migrations.accounts.periods import ASKING, RECOVERY
 from migrations.accounts.records import Alias
-from migrations.accounts.recovery.limits import MOST_A_DAY, MOST_LOOKS, MOST_OPEN, MOST_RIVALS, TooMany
+from migrations.accounts.recovery.limits import MOST_OPEN, MOST_RIVALS, TooMany
 from migrations.accounts.recovery.wanted import BadForm, Missing, Wanted
 from tests.accounts.organizations.rooms import ISSUER, NOW
+from tests.limits.counting import most
 from tests.migrations.recovery.rooms import OLD, RecoveryRoom
 
 EVE = "eve@example.org"
@@ -156,7 +158,7 @@ def test_t12_what_was_refused_counts_no_more_and_can_be_asked_for_again(room: Re
 def test_t12_asking_and_withdrawing_in_turns_has_an_end(room: RecoveryRoom, account: str) -> None:
     room.legacy()
     eve = room.sign_in("eve")
-    for _ in range(MOST_A_DAY):
+    for _ in range(most(Name.RECOVERY_ACCOUNT)):
         room.withdraw(eve, room.ask(eve, account))
     with pytest.raises(TooMany):
         room.ask(eve, account)
@@ -198,7 +200,7 @@ def test_t12_looks_for_one_request_are_limited(room: RecoveryRoom, account: str)
     room.legacy()
     eve = room.sign_in("eve")
     ticket = room.ask(eve, account)
-    for _ in range(MOST_LOOKS):
+    for _ in range(most(Name.RECOVERY_LOOK)):
         room.look(eve, ticket)
     with pytest.raises(TooMany):
         room.look(eve, ticket)

@@ -10,7 +10,9 @@ from broker.storage.memory import MemoryStore
 from migrations.accounts.recovery import marker
 from migrations.accounts.recovery.limits import Requests
 from migrations.accounts.recovery.marker import MAX_BYTES, SECONDS, Malformed, advertises, seen_in
-from providers.http import AddressRefused, Fetched, ResponseTooLarge, guarded_get
+from providers.connection import ResponseTooLarge
+from providers.guarded import AddressRefused, Fetched, guarded_get
+from tests.limits.counting import counting
 from tests.migrations.recovery.git_server import GitServer, git_server
 from tests.providers.loopback import Handler, serve
 
@@ -21,7 +23,8 @@ LOOPBACK = partial(guarded_get, insecure_allow_private=True)
 
 
 def hosts() -> Requests:
-    return Requests(MemoryStore())
+    store = MemoryStore()
+    return Requests(store, counting(store))
 
 
 def line(text: str | bytes) -> bytes:
@@ -181,7 +184,8 @@ def test_t12_repositories_that_never_answer_get_five_seconds_all_together() -> N
 
 def test_t12_a_host_that_did_not_answer_is_not_asked_for_ten_minutes_and_others_are() -> None:
     web, store_now = Web(tar=60.0, pit=requests.ConnectionError(), good=0.1), [0.0]
-    known = Requests(MemoryStore(clock=lambda: store_now[0]))
+    store = MemoryStore(clock=lambda: store_now[0])
+    known = Requests(store, counting(store))
     assert web.look(known, "pit.example", "tar.example", "good.example") is None
     assert web.look(known, "pit.example", "tar.example", "good.example") == "https://good.example/a.git"
     assert web.asked == ["pit.example", "tar.example", "good.example"]

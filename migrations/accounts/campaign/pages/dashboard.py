@@ -38,6 +38,7 @@ def _page(
     settings = pages.campaign.settings
     with pages.base.database.read() as connection:
         now = operator_of(pages.base, connection).now
+    with pages.base.database.read_stale() as connection:  # every account is counted
         at = progress(connection, settings, now)
     calendar, coming = phases.calendar(settings), pages.campaign.next_phase(now)
     return render_template(

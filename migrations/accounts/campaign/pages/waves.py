@@ -52,7 +52,8 @@ def preview_wave(pages: CampaignPages) -> ResponseReturnValue:
             wish = _read(pages)
         except _BadWish as bad:
             return _page(pages, connection, operator, problems=bad.problems), 400
-        reach = pages.campaign.waves.reach(connection, wish.template, wish.audience)
+        with pages.base.database.read_stale() as copy:  # every account is looked at
+            reach = pages.campaign.waves.reach(copy, wish.template, wish.audience)
         return _page(pages, connection, operator, reach=reach if wish.most is None else min(reach, wish.most))
 
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import requests
 from sqlalchemy import Connection, delete, insert, select
 
-from broker.accounts.limits import MOST_AN_HOUR
 from broker.accounts.organizations.capabilities import FreshAdmin, Role
 from broker.accounts.organizations.changes import WAIT
 from broker.accounts.organizations.model import (
@@ -86,13 +86,10 @@ class Hall:
         self.world.parts.worker.run_once()
         for mail in (self.folder / "mail").glob("*.eml"):
             mail.unlink()
-        index = self.people.mail_limit._index
-        buckets = [
-            *(f"mail-account:{each.account_id}" for each in self._present.values()),
-            *(f"mail-address:{index.of(each)}" for each in (TOM, OLGA)),
-        ]
-        counted = [f"{bucket}:{place}" for bucket in buckets for place in range(MOST_AN_HOUR)]
-        self.world.parts.store.delete(*counted)
+        store: Any = self.world.parts.store
+        for key, marks in list(store._windows.items()):
+            for mark in list(marks):
+                store.uncount([key], mark)
 
     def someone(self, persona: str, provider: str) -> Someone:
         """Return who signed in to the broker as this persona, some time ago or just now."""
