@@ -22,12 +22,12 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 in_memory = $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR > 1 && $$1 > 2000000 { print "TMPDIR=/dev/shm" }')
 ARGS ?=
 
-.PHONY: help demo test bench bench-growth bench-import soak malformed wheel sbom lint types lock clean
+.PHONY: help demo test bench bench-growth bench-import bench-backup soak malformed wheel sbom lint types lock clean
 
 help:
 	@echo 'make demo   run the main job: broker, stand-ins and demo registry (ARGS="--https --port-base 9000")'
 	@echo 'make test   run every test, with branch coverage (ARGS="tests/cli": some, without)'
-	@echo 'make bench  measure the broker beside oidc-provider (ARGS="--quick"; also bench-growth, bench-import ROWS=1000000)'
+	@echo 'make bench  measure the broker beside oidc-provider (ARGS="--quick"; also bench-growth, bench-import and bench-backup ROWS=1000000)'
 	@echo 'make soak   have every part fail in turn, under load: as root (MINUTES=10 RATE=6 PHASES=rolling,rotation REPORT=soak.md)'
 	@echo 'make malformed  send COUNT=100000 malformed requests over all endpoints'
 	@echo 'make wheel  build dist/vestibule-....whl, with its SBOM'
@@ -55,6 +55,9 @@ bench-growth: $(DEV)
 
 bench-import: $(DEV)
 	@$(BIN)/python -m tests.bench.import_rows --rows $(or $(ROWS),1000000) $(ARGS)
+
+bench-backup: $(DEV)
+	@$(BIN)/python -m tests.bench.backup_rows --rows $(or $(ROWS),1000000) $(ARGS)
 
 # Network namespaces of its own need root; nothing of it is left behind, however it ends.
 soak: $(DEV)

@@ -1,31 +1,70 @@
 """The ``vestibule`` command: the second composition root."""
 
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from broker.commands.accounts import accounts
-from broker.commands.audit import audit
-from broker.commands.clients import clients
-from broker.commands.configuration import check_config, init
-from broker.commands.context import UPGRADE, Refusal
-from broker.commands.database import db
-from broker.commands.demo import demo
-from broker.commands.exceptions import exceptions
-from broker.commands.keys import keys
-from broker.commands.migrate.group import migrate
-from broker.commands.operators import operators
-from broker.commands.orgs import orgs
-from broker.commands.outbox import outbox
-from broker.commands.providers import probe, providers
-from broker.commands.serve import CONFIG_VARIABLE, serve
-from broker.commands.tenants import tenants
+from broker.commands.context import CONFIG_VARIABLE, UPGRADE, Refusal
 from broker.settings import SettingsError
 from broker.settings.fresh import FILE_NAME
+from broker.version import version
 
 DEFAULT_CONFIG = Path("config") / FILE_NAME
+
+COMMANDS: Mapping[str, str] = {
+    "accounts": "accounts:accounts",
+    "audit": "audit:audit",
+    "backup": "backup:backup",
+    "check-config": "configuration:check_config",
+    "clients": "clients:clients",
+    "db": "database:db",
+    "demo": "demo:demo",
+    "exceptions": "exceptions:exceptions",
+    "init": "configuration:init",
+    "keys": "keys:keys",
+    "limits": "limits:limits",
+    "migrate": "migrate.group:migrate",
+    "operators": "operators:operators",
+    "orgs": "orgs:orgs",
+    "outbox": "outbox:outbox",
+    "probe": "providers:probe",
+    "providers": "providers:providers",
+    "restore": "restore:restore_command",
+    "serve": "serve:serve",
+    "switch": "switch:switch",
+    "tenants": "tenants:tenants",
+    "worker": "worker:worker",
+}
+"""Where each command is, in :mod:`broker.commands`."""
+
+
+class Table(MutableMapping[str, click.Command]):
+    """The commands by name. Each is imported when it is asked for, so that `serve` does not wait for the others."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._found:
+            module, _, attribute = COMMANDS[name].partition(":")
+            self._found[name] = getattr(import_module(f"broker.commands.{module}"), attribute)
+        return self._found[name]
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._found[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
 
 
 class Commands(click.Group):
@@ -52,8 +91,21 @@ class Commands(click.Group):
             ) from None
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="vestibule", message="vestibule %(version)s")
+def _tell_version(context: click.Context, *, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(f"vestibule {version()}")
+        context.exit()
+
+
+@click.group(cls=Commands, commands=Table(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: _tell_version(context, wanted=wanted),
+    help="Show the release and the commit, and end.",
+)
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -68,12 +120,6 @@ def main(ctx: click.Context, config: Path) -> None:
     """Vestibule: an OpenID Connect identity broker for package registries."""
     ctx.obj = config
 
-
-for command in (
-    *(accounts, audit, check_config, clients, db, demo, exceptions, init, keys, operators, orgs, outbox),
-    *(migrate, probe, providers, serve, tenants),
-):
-    main.add_command(command)
 
 if __name__ == "__main__":
     main(prog_name="vestibule")

@@ -1,17 +1,21 @@
 """Logging: one line an event, JSON or readable, and nothing personal in it.
 
 Libraries that print tokens, codes or whole bodies at lower levels are held to warnings, whatever the level. Of an
-exception, the types and the places are written, and not the messages: those quote values. Nobody can write what looks
-like a line of its own: in JSON a line break is escaped, in the readable form what follows it is indented.
+exception, the types and the places are written, and not the messages: those quote values. Nor are they of one that
+nobody caught, in whichever thread, or by which a line could not be written. Nobody can write what looks like a line of
+its own: in JSON a line break is escaped, in the readable form what follows it is indented.
 """
 
 import json
 import logging
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import cast
 
 import structlog
@@ -31,8 +35,19 @@ _INDENT = "\n    "
 _Line = tuple[str, str, int, float, str]  # as broker.metrics.watch writes it
 
 
+_log = logging.getLogger(__name__)
+
+
+def begin(settings: LogSettings) -> None:
+    """Set up logging of this process, also of exceptions that nobody catches: Python would print their messages."""
+    configure(settings)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+    sys.unraisablehook = _unraisable
+
+
 def configure(settings: LogSettings) -> None:
-    """Set up logging of this process: our own events and those of the standard library alike."""
+    """Set up logging: our own events and those of the standard library alike."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -51,7 +66,7 @@ def configure(settings: LogSettings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler()
+    handler = _Handler()
     formatter = _Json if settings.format == "json" else structlog.stdlib.ProcessorFormatter
     handler.setFormatter(
         formatter(
@@ -73,6 +88,36 @@ def frames(error: BaseException) -> Iterator[str]:
         yield from frames(before)
     yield from traceback.format_tb(error.__traceback__)
     yield f"{type(error).__module__}.{type(error).__qualname__}\n"
+
+
+class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for type checkers alone
+    """Says that a line could not be written, and not what would have been in it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        arguments = (record.name, type(sys.exception()).__name__)
+        told = logging.LogRecord(
+            __name__, logging.ERROR, __file__, 0, "a line of %s was not written: error=%s", arguments, None
+        )
+        # Where nothing can be written any more, there is nobody to tell.
+        with suppress(OSError, ValueError):
+            self.stream.write(self.format(told) + self.terminator)
+            self.flush()
+
+
+def _uncaught(_type: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    # Ctrl-C is an end like others, and needs no places.
+    if not isinstance(error, KeyboardInterrupt):
+        _log.critical("nobody caught an exception", exc_info=error)
+
+
+def _uncaught_in_thread(told: threading.ExceptHookArgs) -> None:
+    if not isinstance(told.exc_value, SystemExit):  # which ends a thread, and is no error
+        name = told.thread.name if told.thread is not None else "?"
+        _log.critical("a thread ended: name=%s", name, exc_info=told.exc_value)
+
+
+def _unraisable(told: "sys.UnraisableHookArgs") -> None:
+    _log.error("an exception could not be raised", exc_info=told.exc_value)
 
 
 class _Json(structlog.stdlib.ProcessorFormatter):

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -149,6 +150,26 @@ def test_an_installed_wheel_says_its_release_and_commit(built: tuple[Path, str],
     assert said == f"vestibule 0.1.0 (commit {commit}, with changes after it)"
     for template in ("broker/web/templates/layout.html", "broker/web/static", "migrations/schema/versions"):
         assert (place / template).exists()
+
+
+def test_pip_installs_the_wheel_into_a_fresh_environment_where_the_command_says_its_commit(
+    built: tuple[Path, str], tmp_path: Path
+) -> None:
+    wheel, commit = built
+    place = tmp_path / "fresh"
+    run(tmp_path, sys.executable, "-m", "venv", "--without-pip", str(place))
+    python, site = place / "bin" / "python", sysconfig.get_path("purelib")
+    # Its dependencies are those of this environment, whose own copy of the broker comes after the wheel's.
+    found = run(tmp_path, str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    (Path(found) / "dependencies.pth").write_text(f"{site}\n")
+    pip = (sys.executable, "-m", "pip", f"--python={python}", "--isolated", "--disable-pip-version-check")
+    run(tmp_path, *pip, "install", "--quiet", "--no-deps", "--no-index", "--ignore-installed", str(wheel))
+    said = run(tmp_path, str(place / "bin" / "vestibule"), "--version")
+    assert said == f"vestibule 0.1.0 (commit {commit})"
+    where = run(tmp_path, str(python), "-c", "import broker; print(broker.__file__)")
+    assert Path(where).is_relative_to(place)
+    helped = run(tmp_path, str(place / "bin" / "vestibule"), "--help")
+    assert "serve" in helped
 
 
 def test_a_clone_is_asked_and_says_when_it_was_changed(built: tuple[Path, str]) -> None:

@@ -74,13 +74,13 @@ def read(lines: Iterator[bytes]) -> tuple[Head, Iterator[Batch]]:
     said = _read(lines)
     try:
         head = Head(
-            made_at=cast(datetime, said["made_at"]),
+            made_at=cast(datetime, _native(cast("dict[str, object]", said["made_at"]))),
             schema=str(said["schema"]),
             issuer=str(said["issuer"]),
             secrets=cast("Mapping[str, object]", said["secrets"]),
             configuration=cast("str | None", said["configuration"]),
         )
-    except KeyError:
+    except (KeyError, ValueError):
         raise _incomplete() from None
     return head, _batches(lines)
 
@@ -114,7 +114,8 @@ def _table(lines: Iterator[bytes], table: str, columns: Sequence[str]) -> Iterat
 
 def _read(lines: Iterator[bytes]) -> dict[str, object]:
     line = next(lines, None)
-    value = _value(line) if line is not None else None
+    # Not as rows are read: a version of a key may go by any name, also by that of one of our marks.
+    value = _value(line, marked=False) if line is not None else None
     if not isinstance(value, dict):
         raise _incomplete()
     return value
@@ -128,9 +129,9 @@ def _line(value: object) -> bytes:
     return json.dumps(value, default=_portable, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _value(line: bytes) -> object:
+def _value(line: bytes, *, marked: bool = True) -> object:
     try:
-        return json.loads(line, object_hook=_native)
+        return json.loads(line, object_hook=_native if marked else None)
     except ValueError:
         raise _incomplete() from None
 

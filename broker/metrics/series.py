@@ -54,7 +54,7 @@ UPSTREAM = _histogram("upstream", "Calls to providers.", FAR, "provider", "outco
 CIRCUITS = _of_each("circuits", "Processes whose circuit to a provider is in a state.", "provider", "state")
 
 LIMITS = _counter("limits_hit", "Requests refused because a limit was reached.", "limit")
-STORAGE_AWAY = _counter("storage_errors", "Requests and chores that ended as storage did not answer.", "storage")
+STORAGE_AWAY = _counter("storage_errors", "Requests answered with 503, as storage did not answer.", "storage")
 CONNECTIONS = _of_each("database_connections", "Connections of the database pool in use.")
 
 CHORE_DONE = _of_all("chore_last_success_timestamp_seconds", "When a chore was last done.", "chore")

@@ -55,13 +55,7 @@ class Call:
     @cached_property
     def lists(self) -> Mapping[str, list[str]]:
         """The parameters of the form, each with all its values (WHATWG URL, section 5.1); empty without a form."""
-        found: dict[str, list[str]] = {}
-        if self.mimetype == FORM:
-            for part in self.body.decode("utf-8", "replace").split("&"):
-                if part:
-                    name, _, value = part.partition("=")
-                    found.setdefault(unquote_plus(name), []).append(unquote_plus(value))
-        return found
+        return parameters(self.body.decode("utf-8", "replace")) if self.mimetype == FORM else {}
 
     @cached_property
     def form(self) -> dict[str, str]:
@@ -74,6 +68,18 @@ class Call:
         if len(body) != length:
             raise ClientDisconnected
         return body
+
+
+def parameters(encoded: str) -> dict[str, list[str]]:
+    """Return the parameters of a query or a form, each with all its values (WHATWG URL, section 5.1)."""
+    found: dict[str, list[str]] = {}
+    for part in encoded.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            if "%" in part or "+" in part:
+                name, value = unquote_plus(name), unquote_plus(value)
+            found.setdefault(name, []).append(value)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

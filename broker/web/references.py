@@ -13,6 +13,7 @@ from flask import Flask, request
 # 32 signs, none of which is read as another over the telephone. Ten of them are 50 bits.
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 LENGTH = 10
+_SIGNS = (ALPHABET * 8).encode()
 
 REFERENCE = "vestibule.reference"
 ENDPOINT = "vestibule.endpoint"
@@ -24,7 +25,7 @@ def of(environ: dict[str, Any]) -> str:
     found = environ.get(REFERENCE)
     if found is None:
         # One call for all of them; 256 is a multiple of 32, so that each sign is as likely.
-        found = environ[REFERENCE] = "".join(ALPHABET[each % 32] for each in secrets.token_bytes(LENGTH))
+        found = environ[REFERENCE] = secrets.token_bytes(LENGTH).translate(_SIGNS).decode()
     return str(found)
 
 

@@ -1,17 +1,30 @@
 """What can be read at all: URLs and forms are ASCII, and what they encode is UTF-8 (WHATWG URL, section 5.1)."""
 
-from urllib.parse import unquote_to_bytes
+import re
+from urllib.parse import quote_plus, unquote_to_bytes
 
 from flask import Flask, abort, g, request
+
+_BEYOND_ASCII = re.compile(rb"%[89A-Fa-f]")
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 
 
 def is_text(encoded: bytes) -> bool:
     """Return whether a query or a form can be read without changing it."""
+    # Nearly all of them encode ASCII alone, and that can be read.
+    if _BEYOND_ASCII.search(encoded) is None:
+        return encoded.isascii()
     try:
         unquote_to_bytes(encoded).decode()
     except UnicodeDecodeError:
         return False
     return encoded.isascii()
+
+
+def quoted(text: str) -> str:
+    """Return it as the value of a parameter of a query."""
+    # Codes and most of what registries send need no quoting, which takes a tenth of the time to see.
+    return text if _UNRESERVED.fullmatch(text) else quote_plus(text)
 
 
 def is_readable(query: bytes) -> bool:

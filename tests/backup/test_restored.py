@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 import requests
 from redis import Redis
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Connection, delete, func, insert, select, text
 
 from broker.accounts.model import accounts, identities
 from broker.audit.model import audit_entries
 from broker.audit.service import Audit
+from broker.backup.document import Head, end_line, head_line, table_lines
 from broker.backup.restoring import Contents, NotRestored, check, restore
-from broker.backup.sealed import Derivation, Sealed
-from broker.backup.taking import as_configured, take
+from broker.backup.sealed import Derivation, NotABackup, Sealed, Sealing
+from broker.backup.taking import NoSchema, Progress, as_configured, take
 from broker.oidc.model import refresh_families
 from broker.settings import Settings
 from broker.storage import schema
@@ -38,7 +39,7 @@ def silent(_table: str, _rows: int) -> None:
     """Tell nobody."""
 
 
-def taken(database: Database, settings: Settings) -> BytesIO:
+def taken(database: Database, settings: Settings, progress: Progress = silent) -> BytesIO:
     file = BytesIO()
     take(
         database,
@@ -48,14 +49,16 @@ def taken(database: Database, settings: Settings) -> BytesIO:
         secrets=settings.secrets,
         configuration=None,
         audit=Audit(database, settings.secrets.audit_key()),
-        progress=silent,
+        progress=progress,
         now=NOW,
         derivation=QUICK,
     )
     return file
 
 
-def put_back(file: BytesIO, database: Database, settings: Settings, *, keep_grants: bool = False) -> Contents:
+def put_back(
+    file: BytesIO, database: Database, settings: Settings, *, keep_grants: bool = False, progress: Progress = silent
+) -> Contents:
     return restore(
         Sealed(file, PASSPHRASE),
         database,
@@ -63,7 +66,7 @@ def put_back(file: BytesIO, database: Database, settings: Settings, *, keep_gran
         audit_key=settings.secrets.audit_key(),
         keep_grants=keep_grants,
         end_sessions=lambda: None,
-        progress=silent,
+        progress=progress,
         now=NOW,
     )
 
@@ -277,6 +280,88 @@ def test_what_cannot_be_finished_leaves_the_database_as_it_was(tmp_path: Path, m
     with fresh.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one() == 0
     fresh.dispose()
+
+
+@pytest.fixture
+def source(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Database]:
+    shutil.copy(migrated_sqlite, tmp_path / "source.db")
+    opened = Database(f"sqlite:///{tmp_path / 'source.db'}")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'new.db'}")
+    yield opened
+    opened.dispose()
+
+
+def is_bare(database: Database) -> bool:
+    with database.read() as connection:
+        return not connection.execute(text("SELECT name FROM sqlite_master")).all()
+
+
+def test_who_waits_is_told_how_far_it_is(
+    source: Database, fresh: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("taking", "restoring"):
+        monkeypatch.setattr(f"broker.backup.{module}.STEP", 1000)
+    settings = settings_of(tmp_path)
+    fill(source, settings, count=2500)
+    told: list[tuple[str, int]] = []
+    file = taken(source, settings, lambda *said: told.append(said))
+    assert [rows for table, rows in told if table == "accounts"] == [1000, 2000, 2500]
+    told.clear()
+    put_back(file, fresh, settings, progress=lambda *said: told.append(said))
+    assert told == [("accounts", 1000), ("accounts", 2000)]
+
+
+def test_where_a_row_is_missing_in_the_end_nothing_is_kept(
+    source: Database, fresh: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(connection: Connection, wanted: str) -> None:
+        schema.upgrade_to(connection, wanted)
+        if wanted == "head":
+            connection.execute(delete(accounts).where(accounts.c.id == "a0"))
+
+    settings = settings_of(tmp_path)
+    fill(source, settings)
+    file = taken(source, settings)
+    monkeypatch.setattr("broker.backup.restoring.upgrade_to", lose)
+    with pytest.raises(NotRestored, match=r"The table accounts has 2 rows, and should have 3\."):
+        put_back(file, fresh, settings)
+    assert is_bare(fresh)
+
+
+@pytest.mark.parametrize("table, columns", [("accounts", ["id"]), ("planets", ["id"])])
+def test_tables_that_the_version_did_not_have_are_no_backup_of_it(
+    fresh: Database, tmp_path: Path, table: str, columns: list[str]
+) -> None:
+    settings, file = settings_of(tmp_path), BytesIO()
+    head = Head(made_at=NOW, schema="0005", issuer="i", secrets=as_configured(settings.secrets), configuration=None)
+    sealing = Sealing(file, PASSPHRASE, QUICK)
+    for line in (head_line(head), *table_lines(table, columns, [("a",)]), end_line(1)):
+        sealing.write(line)
+    sealing.close()
+    with pytest.raises(NotABackup, match=f"The table {table} is not as"):
+        put_back(file, fresh, settings)
+    assert is_bare(fresh)
+
+
+def test_nothing_is_taken_where_the_tables_go_away_meanwhile(
+    source: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path)
+    record = Audit.record
+
+    def last(audit: Audit, connection: Connection, **said: Any) -> None:
+        record(audit, connection, **said)
+        connection.execute(text("DELETE FROM alembic_version"))
+
+    monkeypatch.setattr(Audit, "record", last)
+    with pytest.raises(NoSchema):
+        taken(source, settings)
 
 
 def test_sessions_of_before_end_in_a_store_that_outlived_the_database(fresh_redis_url: str) -> None:

@@ -1,12 +1,13 @@
 """A sealed file: what was cut, moved, repeated, changed or put together anew is refused."""
 
 import json
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import BinaryIO
 
 import pytest
 
-from broker.backup.document import Head, read
+from broker.backup.document import Head, head_line, read, table_lines
 from broker.backup.sealed import CHUNK, MAGIC, Derivation, NotABackup, Sealed, Sealing
 
 QUICK = Derivation(memory_kib=64, passes=1, lanes=1)
@@ -148,6 +149,7 @@ HEAD = (
         [b"["],
         [b"[]"],
         [b'{"schema":"0005"}'],
+        [HEAD.replace(b"2026-11-22T12", b"then")],
         [HEAD],
         [HEAD, b'{"tables":1}'],
         [HEAD, b'{"tables":0}', b"[]"],
@@ -160,6 +162,23 @@ HEAD = (
 def test_a_document_that_is_not_whole_is_no_backup(lines: list[bytes]) -> None:
     with pytest.raises(NotABackup, match="not finished"):
         list(read(iter(lines))[1])
+
+
+@pytest.mark.parametrize("version", ["time", "bytes", "v1"])
+def test_a_version_of_a_key_goes_by_any_name(version: str) -> None:
+    told: dict[str, object] = {"encryption": {version: "AQIDBA=="}}
+    made = Head(made_at=datetime(2026, 11, 22, tzinfo=UTC), schema="0005", issuer="i", secrets=told, configuration=None)
+    assert read(iter([head_line(made)]))[0] == made
+
+
+def test_what_has_no_place_in_a_backup_is_not_written_as_something_else() -> None:
+    with pytest.raises(TypeError, match="no place"):
+        list(table_lines("a", ["x"], [(object(),)]))
+
+
+def test_a_plaintext_that_ends_within_a_line_is_no_backup() -> None:
+    with pytest.raises(NotABackup, match="does not end"):
+        opened(sealed(b"a line\nhalf a li"))
 
 
 def test_a_document_says_what_it_was_told() -> None:

@@ -1,11 +1,9 @@
 """vestibule backup and restore: one sealed file, looked at before it is believed, and everything in it or nothing."""
 
-import fcntl
 import os
 import shutil
 import sqlite3
 import subprocess
-import termios
 from contextlib import suppress
 from pathlib import Path
 
@@ -199,17 +197,9 @@ def test_a_passphrase_comes_from_a_file_of_its_owner_or_the_environment(filled: 
 def typed(config: Path, file: Path, *answers: str) -> tuple[int, str]:
     """Take a backup at a terminal of its own, and return how it ended and what the terminal shows."""
     ours, theirs = os.openpty()
-    process = subprocess.Popen(
-        command(config, "backup", str(file)),
-        cwd=ROOT,
-        env=environ(),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        # The passphrase is asked for at the terminal, whatever the standard input is.
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
+    # The passphrase is asked for at the terminal, whatever the standard input is.
+    at_terminal = ("setsid", "--ctty", "--wait", *command(config, "backup", str(file)))
+    process = subprocess.Popen(at_terminal, cwd=ROOT, env=environ(), stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = b""
     with os.fdopen(ours, "r+b", buffering=0) as terminal:

@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from providers.standins import Standins
 from tests.cli.test_serve import children, status, wait_for
-from tests.reliability.served import serving, write_toml
+from tests.reliability.served import run, serving, write_toml
 from tests.servers import free_port
 from tests.world import PROVIDERS, TIMEOUT, Arrival, Clock, Page, Registry, Visitor, World, raw_settings
 
@@ -23,8 +23,8 @@ from tests.world import PROVIDERS, TIMEOUT, Arrival, Clock, Page, Registry, Visi
 class Hosts:
     """Sends each request to the host after the one that had the last, under the name that they share."""
 
-    def __init__(self, base: str, ports: tuple[int, ...]) -> None:
-        self.base, self.ports = base, ports
+    def __init__(self, base: str, ports: tuple[int, ...], folder: Path) -> None:
+        self.base, self.ports, self.folder = base, ports, folder
         self.asked: list[int] = []
         self._turn = count()
         self._send = HTTPAdapter.send
@@ -51,7 +51,7 @@ def hosts(
         base=base, folder=tmp_path, standins=standins, database_url=fresh_postgres_url, store_url=fresh_redis_url
     )
     standins.admit([f"{base}/callback/{provider_id}" for provider_id in PROVIDERS])
-    hosts = Hosts(base, ports)
+    hosts = Hosts(base, ports, tmp_path)
     with ExitStack() as stack:
         for port, workers in zip(ports, ("2", "1"), strict=True):
             raw["listen"] = {"port": port, "drain": 0}
@@ -91,6 +91,39 @@ def test_a_sign_in_goes_on_at_another_host_with_every_request(hosts: tuple[Hosts
     ready = requests.get(f"{world.base}/readyz", timeout=TIMEOUT).json()
     assert ready["status"] == "ready"
     assert ready["notes"] == {"worker": False}  # there is none, and nobody is turned away for it
+
+
+def test_t5_a_switch_that_is_thrown_at_the_command_line_holds_at_every_process_at_the_next_request(
+    hosts: tuple[Hosts, World],
+) -> None:
+    several, world = hosts
+    visitor, registry = Visitor(world), world.registry()
+    tokens = registry.redeem(visitor.sign_in("2fa-true", "github"), visitor.last_request)
+    access = tokens.response["access_token"]
+
+    def answers() -> set[tuple[int, int]]:
+        """Return what several requests in turn, each on a new connection, get at each of the hosts."""
+        first = len(several.asked)
+        found = [registry.userinfo(access).status_code for _ in range(8)]
+        return set(zip(several.asked[first:], found, strict=True))
+
+    def everywhere(code: int) -> set[tuple[int, int]]:
+        return {(port, code) for port in several.ports}
+
+    def switch(*words: str) -> str:
+        return run(several.folder / f"{several.ports[0]}.toml", "switch", *words)
+
+    assert answers() == everywhere(200)
+    switch("off", "provider", "github")
+    assert answers() == everywhere(401)
+    assert [visitor.get("/account").status_code for _ in several.ports] == [303, 303]
+    switch("on", "provider", "github")
+    assert answers() == everywhere(200)
+    switch("read-only", "on")
+    refused = [requests.post(f"{world.base}/register", json={}, timeout=TIMEOUT) for _ in several.ports]
+    assert [(each.status_code, each.json()["error"]) for each in refused] == [(503, "read_only")] * 2
+    switch("read-only", "off")
+    assert "Nothing is switched off" in switch("list")
 
 
 def test_one_command_starts_as_many_processes_as_it_is_told(

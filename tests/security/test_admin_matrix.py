@@ -22,6 +22,7 @@ ROOMS = (
     "conversion.",
     "campaign.",
     "one_click.",
+    "operators.",
 )
 
 SIGN_IN = ("/signin?next=", "/signin?fresh=no&next=")

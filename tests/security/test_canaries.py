@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 import redis as redis_client
+from prometheus_client import generate_latest
 from sqlalchemy import create_engine, inspect, text
 
+from broker import metrics
 from broker.logs import configure
+from broker.metrics import tracing
+from broker.metrics.numbers import Numbers
 from broker.settings.model import LogSettings
 from providers.standins import Canary
 from tests.accounts.test_account_pages import link, link_in, mails
-from tests.providers.loopback import serve
+from tests.providers.loopback import Server, serve
 from tests.security import organization_flows, registry_flows
 from tests.security.wiretap import NAMES, found_in, tapped
 from tests.servers import fresh_database
@@ -75,6 +79,33 @@ def everything_logged(path: Path) -> Iterator[None]:
         root.setLevel(level)
 
 
+@contextmanager
+def everything_seen() -> Iterator["Seeing"]:
+    """Count and trace everything; a label that is in no closed set is an error."""
+    with serve(lambda handler: handler.reply(content_type="application/x-protobuf")) as receiver:
+        tracing.on(f"{receiver.url}/v1/traces")
+        try:
+            yield Seeing(metrics.on(strict=True), receiver)
+        finally:
+            metrics.off()
+            tracing.off()
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """What Prometheus and a receiver of spans get."""
+
+    counted: Numbers
+    receiver: Server
+
+    def numbers(self) -> str:
+        return generate_latest(self.counted.registry).decode()
+
+    def spans(self) -> str:
+        tracing.off()
+        return b"".join(each.body for each in self.receiver.seen).decode("latin-1")
+
+
 def database_dump(url: str) -> str:
     """Return every value of every column of every table."""
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
@@ -122,6 +153,7 @@ def at_rest(
         fresh_database(postgres_url, migrated_postgres) as database_url,
         serve(lambda handler: handler.reply(status=500)) as deaf,
         everything_logged(log_file),
+        everything_seen() as seen,
         tapped() as tap,
     ):
 
@@ -145,15 +177,26 @@ def at_rest(
                 "database": database_dump(database_url),
                 "redis": redis_dump(redis_url),
                 "log": log_file.read_text(),
+                "metrics": seen.numbers(),
+                "traces": seen.spans(),
             }
-        for seen in deaf.seen:
-            tap.body(seen.body)
+        for told in deaf.seen:
+            tap.body(told.body)
         yield AtRest(places=places, heard=tap.heard, needles=tap.needles())
 
 
 @pytest.mark.timeout(170)
 def test_the_flows_have_left_something_to_search(at_rest: AtRest) -> None:
     assert len(at_rest.places["log"]) > 1000
+    assert at_rest.places["traces"].count("vestibule.endpoint") > 300
+    for name in (
+        "request_seconds_count",
+        "sign_ins_total",
+        "refusals_total",
+        "provider_faults_total",
+        "outbox_waiting",
+    ):
+        assert re.search(rf"^vestibule_{name}\{{.*\}} [1-9]", at_rest.places["metrics"], re.MULTILINE), name
     actions = """signin.satisfied signin.refused person.changed identity.linked consent.given consent.denied
     consent.withdrawn device.approved device.denied client.registered client.removed grant.ended session.ended
     organization.created organization.renamed invitation.made invitation.accepted invitation.withdrawn change.proposed

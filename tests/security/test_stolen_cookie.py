@@ -125,7 +125,7 @@ def requests_of(town: Town, thief: Thief, rule: Rule) -> tuple[Sample, ...]:
         case "/account/sessions/end-others":
             signed_in(town.world, *PERSONAS[Who.ADMIN])
         case "/work/<transaction_id>":
-            return (sample({"work": "northwind"}, transaction_id=thief.asked_where_they_work()),)
+            return (sample({"work": "Example"}, transaction_id=thief.asked_where_they_work()),)
     return (sample(),)
 
 

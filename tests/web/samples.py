@@ -13,6 +13,7 @@ from tests.web.account_sample import LONG, NOW, Context, account, only_account, 
 from tests.web.campaign_samples import CAMPAIGN_PAGES
 from tests.web.claiming_samples import CLAIM_PAGES
 from tests.web.conversion_samples import CONVERSION_PAGES
+from tests.web.operator_samples import OPERATOR_PAGES
 from tests.web.organization_samples import ORGANIZATION_PAGES
 from tests.web.recovery_samples import RECOVERY_PAGES
 from tests.web.tenant_samples import TENANT_PAGES
@@ -278,4 +279,5 @@ PAGES: dict[str, tuple[str, Context]] = {
     **CLAIM_PAGES,
     **RECOVERY_PAGES,
     **CAMPAIGN_PAGES,
+    **OPERATOR_PAGES,
 }

@@ -11,6 +11,7 @@ from tests.web.account_sample import account
 from tests.web.campaign_samples import campaign_pages_of
 from tests.web.claiming_samples import claim_pages_of
 from tests.web.conversion_samples import conversion_pages_of
+from tests.web.operator_samples import hostile_operator_pages
 from tests.web.organization_samples import organization_pages_of
 from tests.web.recovery_samples import evidence_of, recovery_pages_of
 from tests.web.samples import CHOOSE, DEVICE, GITHUB, WORK, for_admins, option, refused
@@ -95,6 +96,7 @@ HOSTILE_CONTEXTS = {
     **conversion_pages_of(HOSTILE),
     **recovery_pages_of(HOSTILE),
     **campaign_pages_of(HOSTILE),
+    **hostile_operator_pages(HOSTILE),
     "migration/recovery_evidence.html": {"recovery": evidence_of(HOSTILE)},
 }
 

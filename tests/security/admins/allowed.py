@@ -32,6 +32,16 @@ MAPPING_VERBS = (
     sample(mapping_id="suspended", verb="resume"),
     sample(verb="release"),
 )
+SWITCHES = tuple(
+    sample({"kind": kind, "target": target})
+    for kind, target in {
+        "provider": "github",
+        "tenant": "northwind",
+        "client": "registry",
+        "read_only": "",
+        "sign_up": "",
+    }.items()
+)
 EXCEPTION_VERBS = tuple(sample(verb=verb) for verb in ("approve", "refuse", "end"))
 
 # fmt: off
@@ -43,6 +53,11 @@ PAGES = {
         "POST /invitations/<token>": (INVITED, asked()),
         "GET /callback/<provider_id>/consent": (FRESH, asked(state="state", admin_consent="True", tenant="wanted")),
         "GET /operator": (OPERATORS, asked()),
+        "GET /operator/sign-ins": (OPERATORS, asked()),
+        "GET /operator/switches": (OPERATORS, asked()),
+        "GET /operator/switches/throw": (OPERATORS, SWITCHES),
+        "POST /operator/switches/throw": (DECIDING, SWITCHES),
+        "POST /operator/switches/restore": (DECIDING, asked(kind="client", target="off")),
         "POST /operator/mappings/<mapping_id>/<verb>": (DECIDING, MAPPING_VERBS),
         "POST /operator/exceptions/<exception_id>/<verb>": (DECIDING, EXCEPTION_VERBS),
     }),

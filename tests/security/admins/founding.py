@@ -13,6 +13,7 @@ import requests
 
 from broker.accounts.organizations.capabilities import Role
 from broker.settings.clients import DEVICE_CODE
+from broker.switches.service import Kind
 from broker.tenants.rules import Rule as OwnRule
 from providers.microsoft.roles import SPEAKING_ROLES
 from providers.standins import FABRIKAM, NORTHWIND, OPERATOR, Standins
@@ -46,6 +47,7 @@ def open_town(folder: Path, standins: Standins, migrated: Path) -> Iterator[Town
                 "grant_types": [DEVICE_CODE],
                 "first_party": True,
             },
+            "off": {**registry, "name": "Switched Off", "secret": token_urlsafe(32)},
         }
         raw["tokens"] = {"access": 3600}
 
@@ -81,6 +83,7 @@ def _founded(world: World, folder: Path) -> Town:
         "wanted": OPERATOR,
         "unclaimed": UNCLAIMED,
     }
+    world.parts.switches.throw(Kind.CLIENT, "off", world.clock())
     things |= {"state": _at_microsoft(there[Who.ADMIN], own.id, things["requested"])}
     assert world.parts.worker.run_once() == []
     nobody = world.visitor()

@@ -53,7 +53,8 @@ class Town:
         self._kept = sqlite3.connect(":memory:")
         self._file.backup(self._kept)
         store = self._store
-        self._values, self._indexes = dict(store._values), {name: dict(of) for name, of in store._indexes.items()}
+        self._values, self._indexes = dict(store._values), _copied(store._indexes)
+        self._windows = _copied(store._windows)
         self.as_it_was = self.content()
 
     def close(self) -> None:
@@ -86,8 +87,9 @@ class Town:
         """Have everything as it was."""
         self._kept.backup(self._file)
         store = self._store
-        store._values, store._indexes = dict(self._values), {name: dict(of) for name, of in self._indexes.items()}
-        store._members = sum(map(len, self._indexes.values()))
+        store._values, store._indexes = dict(self._values), _copied(self._indexes)
+        store._windows = _copied(self._windows)
+        store._members = sum(map(len, (*self._indexes.values(), *self._windows.values())))
 
     @contextmanager
     def moment(self, who: Who) -> Iterator[None]:
@@ -145,6 +147,10 @@ class Town:
         else:
             how["data"] = {**values, "csrf_token": credentials.form_token}
         return self.http.request(rule.method, f"{self.world.base}{path}", allow_redirects=False, timeout=TIMEOUT, **how)
+
+
+def _copied(of: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    return {name: dict(each) for name, each in of.items()}
 
 
 def differing(before: Content, after: Content) -> set[str]:
