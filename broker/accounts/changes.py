@@ -19,7 +19,7 @@ from broker.accounts.visit import (
 )
 from broker.limits.errors import in_words
 from broker.signin.ending import EndedBy, every
-from broker.signin.gate import Refused
+from broker.signin.outcomes import Refused
 from broker.signin.sessions import Session
 from broker.signin.transactions import Goal
 from broker.web import csrf

@@ -98,6 +98,7 @@ def look_back(
         issuer=base.settings.issuer,
         registry=settings.registry,
     )
+    base.switches.when_restored(effects.after_switch)
     recovery = Recovery(
         effects=effects,
         tickets=Tickets(base.cipher, base.index),

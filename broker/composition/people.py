@@ -17,6 +17,7 @@ from broker.accounts.organizations.preview import Preview
 from broker.accounts.organizations.rescue import Rescue
 from broker.accounts.organizations.service import Organizations
 from broker.accounts.organizations.sign_ins import SignInsOfMembers
+from broker.accounts.organizations.silenced import Silenced
 from broker.accounts.organizations.suspension import Suspensions
 from broker.accounts.service import Accounts
 from broker.composition.foundation import Foundation
@@ -123,7 +124,8 @@ def gather(base: Foundation) -> People:
         providers=providers.keys(),
     )
     proofs = KeptProofs(cipher=cipher, standing=standing, policy=policy)
-    changes = Changes(audit, notices, preview.shut_out, proofs)
+    changes = Changes(audit, notices, preview.shut_out, proofs, Silenced(last_sign_ins=last_sign_ins), base.switches)
+    base.switches.when_restored(changes.after_switch)
     organizations = Organizations(accounts, audit, changes)
     old_world = (
         look_back(

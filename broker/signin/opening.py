@@ -136,7 +136,7 @@ class Opening:
 
     def _let_in(self, connection: Connection, signed_in: SignedIn) -> None:
         """Raise ``BrokerError`` where nobody new may have an account now."""
-        thrown = self._switches.thrown(signed_in.now, connection)
+        thrown = self._switches.thrown(signed_in.now, connection, anew=True)
         if thrown.read_only:
             raise read_only()
         if not thrown.sign_up_closed or (

@@ -91,6 +91,8 @@ class Switch:
 
 
 _Pairs = list[tuple[str, str]]
+Restored = Callable[[Connection, Kind, str, datetime, datetime], None]
+"""Is told of a switch that is being restored: its kind and target, since when it was thrown, and the time."""
 
 
 class Switches:
@@ -103,6 +105,11 @@ class Switches:
         # Whoever throws a switch at the command line is another process, and its store another store.
         self._shared = not isinstance(store, MemoryStore)
         self._request = local()
+        self._restored: list[Restored] = []
+
+    def when_restored(self, told: "Restored") -> None:
+        """Have this called whenever a switch is restored, in the transaction that does, before it is over."""
+        self._restored.append(told)
 
     def begin(self) -> None:
         """Begin a request in this thread: until it ends, what is thrown is read once."""
@@ -130,14 +137,14 @@ class Switches:
         for value in values:
             self._request.seen.append(self.of(value, now))
 
-    def thrown(self, now: datetime, connection: Connection | None = None) -> Thrown:
+    def thrown(self, now: datetime, connection: Connection | None = None, *, anew: bool = False) -> Thrown:
         """Return what is thrown. One command of the store, or one statement, by ``connection`` if that is given; in one
-        request no more than that.
+        request no more than that, but for who asks ``anew``: long after the request began, and before it writes.
 
         Raises ``StoreUnavailable``, or SQLAlchemy's errors.
         """
         seen: list[Thrown] | None = getattr(self._request, "seen", None)
-        if seen:
+        if seen and not anew:
             return seen[0]
         thrown = self.of(self._store.get(KEY) if self._shared else None, now, connection)
         if seen is not None:
@@ -201,12 +208,15 @@ class Switches:
                 who = by(connection)
                 self._check(connection)
                 exclusive(connection, KEY)
-                before = connection.execute(select(switches.c.kind).where(here)).one_or_none() is not None
+                since = connection.execute(select(switches.c.turned_at).where(here)).scalar_one_or_none()
+                before = since is not None
                 if before != thrown:
                     if thrown:
                         row = {"kind": kind.value, "target": target, "turned_at": now, "turned_by": who}
                         connection.execute(insert(switches).values(row))
                     else:
+                        for told in self._restored:
+                            told(connection, kind, target, since or now, now)
                         connection.execute(delete(switches).where(here))
                     self._record(connection, kind, target, now, who, thrown=thrown)
                 if self._shared:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from broker.keys.cipher import FieldCipher
@@ -161,6 +161,21 @@ class Cases:
         """Have another look at a case later."""
         connection.execute(update(table).where(table.c.id == case_id).values(due_at=due_at))
 
+    def prolong(self, connection: Connection, since: datetime, now: datetime) -> None:
+        """Have all that waits, and all that can be undone, do so for as much longer as ``since`` is ago.
+
+        For a time in which nobody could say a word against it. What was due before is late already.
+        """
+        running = table.c.state.in_([CaseState.ASKED.value, CaseState.WAITING.value, CaseState.EFFECTIVE.value])
+        rows = connection.execute(select(table.c.id, table.c.due_at, table.c.undo_until).where(running)).all()
+        later = [
+            {"case_id": row.id, **{f"new_{name}": _later(getattr(row, name), since, now) for name in _ENDS}}
+            for row in rows
+        ]
+        if later:
+            ends: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _ENDS}
+            connection.execute(update(table).where(table.c.id == bindparam("case_id")).values(ends), later)
+
     def move(self, connection: Connection, case: Case, state: CaseState, **values: object) -> Case:
         """Put a case into another state, together with these columns, and return it as it is then."""
         if values.get("ended_at") is not None:
@@ -202,6 +217,13 @@ class Cases:
             organization_id=row.organization_id,
             details=details,
         )
+
+
+_ENDS = ("due_at", "undo_until")
+
+
+def _later(end: datetime | None, since: datetime, now: datetime) -> datetime | None:
+    return end + (now - since) if end is not None and end > since else end
 
 
 def columns_of(way: Way) -> dict[str, object]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from broker.storage.database import Database
-from migrations.accounts.cases import Case, CaseState
+from migrations.accounts.cases import Case, CaseKind, CaseState
 from migrations.accounts.effects import Effects, TooLate
 from migrations.accounts.periods import GATHERING
 
@@ -54,8 +54,14 @@ class Due:
             self._bring_about(connection, case, now)
 
     def _bring_about(self, connection: Connection, case: Case, now: datetime) -> None:
-        if self.effects.standing.switches.thrown(now, connection).shuts(case.way.provider_id, case.way.tenant):
-            # A kill switch ends nothing that waits: it is judged when the way they came is open again.
+        ways = [case.way]
+        if case.kind is CaseKind.CONVERSION:
+            accepted = self.effects.admins.accepted(connection, case)
+            ways += [each.way for each in accepted if each.way is not None]
+        thrown = self.effects.standing.switches.thrown(now, connection)
+        if any(thrown.shuts(way.provider_id, way.tenant) for way in ways):
+            # A kill switch ends nothing that waits: it is judged when the ways of all who have a part in it are
+            # open again.
             self.effects.cases.postpone(connection, case.id, now + _AGAIN)
             return
         if self.effects.take_effect(connection, case, now).state is not CaseState.WAITING:

@@ -25,6 +25,7 @@ from broker.events.service import Outbox
 from broker.signin.kept import KeptProofs
 from broker.signin.proven import Proven
 from broker.signin.standing import Standing
+from broker.switches.service import Kind as Switch
 from claims.decision import Purpose
 from migrations.accounts import links, words
 from migrations.accounts.admins import Admins, comes_from
@@ -116,6 +117,12 @@ class Effects:
         if case.kind is CaseKind.RECOVERY and len(granted_by(connection, case.id)) < APPROVALS:
             return self._ask_again(connection, legacy, case, now)
         return self._attach(connection, legacy, case, case.account_id, now)
+
+    def after_switch(self, connection: Connection, kind: Switch, _target: str, since: datetime, now: datetime) -> None:
+        """Give back to everybody the time in which nothing could be changed, and so nothing stopped or undone."""
+        if kind is Switch.READ_ONLY:
+            self.cases.prolong(connection, since, now)
+            links.prolong(connection, since, now)
 
     def lapse(self, connection: Connection, case: Case, now: datetime) -> Case:
         """End a case that came to nothing, and set the account free. Raises :class:`TooLate`."""

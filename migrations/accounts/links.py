@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from broker.storage.sealed import digest
 from migrations.accounts.model import links as table
@@ -57,6 +57,15 @@ def end(connection: Connection, case_id: str, verb: Verb | None = None) -> None:
     """Make the links of a case worthless: all of them, or those of one verb."""
     gone = delete(table).where(table.c.case_id == case_id)
     connection.execute(gone if verb is None else gone.where(table.c.verb == verb.value))
+
+
+def prolong(connection: Connection, since: datetime, now: datetime) -> None:
+    """Have every link that led somewhere at ``since`` do so for as much longer as that is ago."""
+    rows = connection.execute(select(table.c.token_hash, table.c.expires_at).where(table.c.expires_at > since)).all()
+    if rows:
+        later = [{"token": row.token_hash, "later": row.expires_at + (now - since)} for row in rows]
+        changed = update(table).where(table.c.token_hash == bindparam("token")).values(expires_at=bindparam("later"))
+        connection.execute(changed, later)
 
 
 def expire(connection: Connection, now: datetime) -> None:

@@ -19,12 +19,16 @@ from broker.signin.kept import KeptProofs, reseal_proofs
 from broker.signin.model import kept_proofs
 from broker.signin.policy import Policy
 from broker.storage.database import Database
+from broker.switches.service import Kind as Switch
 from broker.tenants.model import mappings
 from broker.tenants.rules import Rule, dump
 from claims.decision import Purpose
 from claims.evidence import Binding, Strength
+from migrations.accounts import links
 from migrations.accounts.admins import Admins
 from migrations.accounts.cases import CaseKind, CaseState
+from migrations.accounts.links import Verb
+from migrations.accounts.periods import UNDO
 from migrations.accounts.records import State
 from tests.accounts.organizations.rooms import NOW, TID, fresh_admin, person_of
 from tests.migrations.rooms import WEEK, OldRoom
@@ -173,3 +177,46 @@ def test_a_proof_opens_for_what_rests_on_it_and_for_nothing_else(room: OldRoom) 
         newer = FieldCipher({"v1": token_bytes(32), "v2": token_bytes(32)})
         newer._ciphers[b"v1"] = room.cipher._ciphers[b"v1"]
         assert (reseal_proofs(connection, newer), reseal_proofs(connection, newer)) == (1, 0)
+
+
+@pytest.mark.parametrize("kind", [Switch.PROVIDER, Switch.TENANT])
+def test_t5_what_waits_is_not_lost_while_a_kill_switch_shuts_its_way(room: OldRoom, kind: Switch) -> None:
+    room.legacy()
+    organization_id, _ = room.admins("olga", "oscar")
+    room.map(organization_id, TID)
+    ada = room.sign_in("ada").by_tenant(TID)
+    own = room.organization(person_of(ada), "Ada's")
+    case = room.begin(ada, due_at=NOW + HOLD)
+    with room.database.begin() as connection:
+        asking = fresh_admin(person_of(ada), own)
+        change = room.changes.propose(connection, asking, ChangeKind.RULE, "", {"guests": True})
+    off = "entra" if kind is Switch.PROVIDER else TID
+    room.switches.throw(kind, off, NOW)
+    room.due.run(NOW + HOLD)
+    assert room.case(case).state is CaseState.WAITING
+    assert applied(room) == []
+    room.switches.restore(kind, off, NOW + HOLD)
+    room.due.run(NOW + HOLD + timedelta(hours=1))
+    assert room.case(case).state is CaseState.EFFECTIVE
+    assert applied(room) == [change.id]
+
+
+def test_t3_the_time_in_which_nothing_could_be_changed_is_given_back_to_who_may_object(room: OldRoom) -> None:
+    room.legacy()
+    room.legacy("43", email="other@old.example")
+    waiting = room.begin(room.sign_in("ada"), due_at=NOW + HOLD)
+    effective = room.claimed(room.sign_in("bob"), "43")
+    with room.database.begin() as connection:
+        token = links.make(connection, waiting.id, Verb.STOP, NOW + HOLD)
+    day = timedelta(days=1)
+    room.switches.when_restored(room.effects.after_switch)
+    room.switches.throw(Switch.SIGN_UP, "", NOW)
+    room.switches.restore(Switch.SIGN_UP, "", NOW + day)
+    assert room.case(waiting).due_at == NOW + HOLD, "this one kept nobody from anything"
+    room.switches.throw(Switch.READ_ONLY, "", NOW)
+    room.switches.restore(Switch.READ_ONLY, "", NOW + day)
+    assert room.case(waiting).due_at == NOW + HOLD + day
+    assert room.case(effective).undo_until == NOW + UNDO + day
+    with room.database.read() as connection:
+        assert links.find(connection, token, NOW + HOLD + day - timedelta(seconds=1)) is not None
+        assert links.find(connection, token, NOW + HOLD + day) is None

@@ -17,8 +17,10 @@ from broker.accounts.organizations.model import changes
 from broker.accounts.organizations.notices import Notices, asked_for, in_effect, overtaken, stopped
 from broker.accounts.organizations.people import admins_of, hold, hold_as_admin
 from broker.accounts.organizations.records import Share, TooOften
+from broker.accounts.organizations.silenced import Silenced
 from broker.audit.service import Audit
 from broker.storage.database import Database
+from broker.switches.service import Kind, Switches, Thrown
 from claims.decision import Purpose
 
 if TYPE_CHECKING:
@@ -43,11 +45,21 @@ ShutOut = Callable[[Connection, str], Collection[str]]
 class Changes:
     """The verbs of changes that wait."""
 
-    def __init__(self, audit: Audit, notices: Notices, shut_out: ShutOut, proofs: "KeptProofs") -> None:
+    def __init__(
+        self,
+        audit: Audit,
+        notices: Notices,
+        shut_out: ShutOut,
+        proofs: "KeptProofs",
+        silenced: Silenced,
+        switches: Switches,
+    ) -> None:
         self._audit = audit
         self._notices = notices
         self._shut_out = shut_out
         self._proofs = proofs
+        self._silenced = silenced
+        self._switches = switches
 
     def propose(
         self,
@@ -163,6 +175,25 @@ class Changes:
             .values(effective_at=now + WAIT)
         )
 
+    def after_switch(self, connection: Connection, kind: Kind, target: str, _since: datetime, now: datetime) -> None:
+        """Have the day begin anew where a kill switch that is being restored kept admins from objecting."""
+        if kind in (Kind.CLIENT, Kind.SIGN_UP):
+            return
+        off = Thrown(
+            providers=frozenset({target} if kind is Kind.PROVIDER else ()),
+            tenants=frozenset({target} if kind is Kind.TENANT else ()),
+        )
+        pending = select(changes.c.organization_id).where(changes.c.state == "pending").distinct()
+        for organization_id in connection.execute(pending).scalars().all():
+            if kind is Kind.READ_ONLY or self._silenced.any_admin(connection, organization_id, off.shuts):
+                self.postpone(connection, organization_id, now)
+
+    def _is_silenced(self, connection: Connection, organization_id: str, now: datetime) -> bool:
+        thrown = self._switches.thrown(now, connection)
+        if not thrown.providers and not thrown.tenants:
+            return False
+        return self._silenced.any_admin(connection, organization_id, thrown.shuts)
+
     def apply_due(self, database: Database, now: datetime, appliers: Mapping[ChangeKind, Applier]) -> int:
         """Have what is due take effect, each in its own transaction and once over all workers; return how many did.
 
@@ -198,7 +229,7 @@ class Changes:
         appliers: Mapping[ChangeKind, Applier],
     ) -> bool:
         hold(connection, organization_id)
-        if self._proofs.are_shut_out(connection, change_id, now):
+        if self._proofs.are_shut_out(connection, change_id, now) or self._is_silenced(connection, organization_id, now):
             return False  # it waits until the kill switch is restored, and is judged then
         taken = connection.execute(
             update(changes)

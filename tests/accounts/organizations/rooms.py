@@ -21,6 +21,7 @@ from broker.accounts.organizations.operators import Operators
 from broker.accounts.organizations.preview import Preview
 from broker.accounts.organizations.rescue import Rescue
 from broker.accounts.organizations.service import Organizations
+from broker.accounts.organizations.silenced import Silenced
 from broker.accounts.organizations.suspension import Suspensions
 from broker.accounts.service import Accounts
 from broker.audit.model import audit_entries
@@ -135,7 +136,15 @@ class Room:
             providers=PROVIDERS,
         )
         self.proofs = KeptProofs(cipher=self.cipher, standing=self.standing, policy=policy)
-        self.changes = Changes(self.audit, self.notices, self.preview.shut_out, self.proofs)
+        self.changes = Changes(
+            self.audit,
+            self.notices,
+            self.preview.shut_out,
+            self.proofs,
+            Silenced(last_sign_ins=self.last_sign_ins),
+            self.switches,
+        )
+        self.switches.when_restored(self.changes.after_switch)
         self.organizations = Organizations(self.accounts, self.audit, self.changes)
         self.invitations = Invitations(self.accounts, self.cipher, self.index, self.audit, self.outbox)
         self.rescue = Rescue(self.audit, self.changes, self.notices)
