@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from broker import metrics
+from broker import logs, metrics
 from broker.accounts.emails import EmailChanges
 from broker.accounts.service import Accounts
 from broker.audit.service import Audit
@@ -20,14 +20,13 @@ from broker.composition.foundation import Foundation
 from broker.composition.people import People
 from broker.events.worker import Worker
 from broker.keys.signing import SigningKeys
-from broker.logs import configure
 from broker.oidc.clients import Clients
 from broker.settings import Settings
 from broker.signin.gate import Gate
 from broker.signin.proofs import ProviderProofs
 from broker.signin.sessions import Sessions
 from broker.storage.database import Database
-from broker.storage.store import ShortLived, StoreUnavailable
+from broker.storage.store import ShortLived, StoreFull, StoreUnavailable
 from broker.switches import guard
 from broker.switches.service import Switches
 from broker.web import init_web
@@ -71,7 +70,7 @@ class Parts:
 
 def serve(settings: Settings, *, draining: Callable[[], bool], working: bool) -> Flask:
     """Return the application of a serving process. ``draining`` says that it is to end; ``working``: with a worker."""
-    configure(settings.log)
+    logs.begin(settings.log)
     seeing.begin(settings)
     app = create_app(settings, draining=draining)
     app.wsgi_app = LastAnswers(app.wsgi_app, draining)  # type: ignore[method-assign]  # as Flask documents it
@@ -82,7 +81,7 @@ def serve(settings: Settings, *, draining: Callable[[], bool], working: bool) ->
 
 def background(settings: Settings) -> tuple[Worker, Foundation]:
     """Return the worker of a process that does not serve, and what is to be closed when it has stopped."""
-    configure(settings.log)
+    logs.begin(settings.log)
     seeing.begin(settings, serving=False)
     base = foundation.lay(settings, utc_now)
     seeing.look_at(base)
@@ -165,5 +164,7 @@ def _storage_away(error: Exception) -> ResponseReturnValue:
         sentence="Part of the service is not answering. It is not your fault.",
         next_step="Wait a few minutes, then try again.",
         detail=type(error).__name__,
+        # Whoever fills it does so any number of times: the store tells of it itself, once in a while.
+        quiet=isinstance(error, StoreFull),
     )
     return current_app.handle_user_exception(away)

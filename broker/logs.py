@@ -6,7 +6,6 @@ nobody caught, in whichever thread, or by which a line could not be written. Nob
 its own: in JSON a line break is escaped, in the readable form what follows it is indented.
 """
 
-import json
 import logging
 import re
 import sys
@@ -16,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import cast
 
 import structlog
 from structlog.types import EventDict, Processor
@@ -32,10 +30,16 @@ REQUESTS = "broker.requests"
 _BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]")
 _INDENT = "\n    "
-_Line = tuple[str, str, int, float, str]  # as broker.metrics.watch writes it
-
-
 _log = logging.getLogger(__name__)
+_root = logging.getLogger()
+_requests = logging.getLogger(REQUESTS)
+
+# No path and no query: both can carry what opens something. No address: it is somebody's.
+_READABLE = "request: endpoint=%s method=%s status=%d ms=%.1f reference=%s"
+_JSON = (
+    '{"endpoint": "%s", "method": "%s", "status": %d, "ms": %.1f, "reference": "%s", '
+    f'"event": "request", "level": "info", "logger": "{REQUESTS}", "timestamp": "%s"}}\n'
+)
 
 
 def begin(settings: LogSettings) -> None:
@@ -66,10 +70,9 @@ def configure(settings: LogSettings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = _Handler()
-    formatter = _Json if settings.format == "json" else structlog.stdlib.ProcessorFormatter
+    handler = _JsonLines() if settings.format == "json" else _Handler()
     handler.setFormatter(
-        formatter(
+        structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
@@ -104,6 +107,34 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]  # generic for 
             self.flush()
 
 
+class _JsonLines(_Handler):
+    """Spares the line of a request the way through records and processors."""
+
+    def told(self, *line: str | float) -> None:
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        self.acquire()
+        try:
+            self.stream.write(_JSON % (*line, now))
+            self.flush()
+        except (OSError, ValueError):
+            self.handleError(_requests.makeRecord(REQUESTS, logging.INFO, __file__, 0, "", (), None))
+        finally:
+            self.release()
+
+
+def told_request(endpoint: str, method: str, status: int, milliseconds: float, reference: str) -> None:
+    """Write the line of a request. What is in it is of closed sets, so that nothing of it needs to be escaped."""
+    if not _requests.isEnabledFor(logging.INFO):
+        return
+    line = (endpoint, method, status, milliseconds, reference)
+    for handler in _root.handlers:
+        if isinstance(handler, _JsonLines):
+            handler.told(*line)
+        else:
+            # Not info(), which looks for the line of code that it is called from.
+            handler.handle(_requests.makeRecord(REQUESTS, logging.INFO, __file__, 0, _READABLE, line, None))
+
+
 def _uncaught(_type: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
     # Ctrl-C is an end like others, and needs no places.
     if not isinstance(error, KeyboardInterrupt):
@@ -118,28 +149,6 @@ def _uncaught_in_thread(told: threading.ExceptHookArgs) -> None:
 
 def _unraisable(told: "sys.UnraisableHookArgs") -> None:
     _log.error("an exception could not be raised", exc_info=told.exc_value)
-
-
-class _Json(structlog.stdlib.ProcessorFormatter):
-    """Spares the line of a request the way through the processors."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        if record.name != REQUESTS or not isinstance(record.args, tuple) or not record.args:
-            return super().format(record)
-        endpoint, method, status, milliseconds, reference = cast(_Line, record.args)
-        return json.dumps(
-            {
-                "endpoint": endpoint,
-                "method": method,
-                "status": status,
-                "ms": round(milliseconds, 1),
-                "reference": reference,
-                "event": "request",
-                "level": record.levelname.lower(),
-                "logger": record.name,
-                "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
-            }
-        )
 
 
 def _without_messages(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 CLOCK_SKEW = timedelta(seconds=120)
 """How far another machine's clock may run ahead of ours."""
+_ZERO = timedelta(0)
 
 
 def require_utc(moment: datetime) -> None:
     """Raise ``ValueError`` unless ``moment`` is aware and in UTC; a naive one would mean the local zone."""
-    if moment.utcoffset() != timedelta(0):
+    if moment.utcoffset() != _ZERO:
         raise ValueError("an aware UTC datetime is needed")
 
 

@@ -195,7 +195,7 @@ def _sift(evidence: tuple[Evidence, ...], case: _Case) -> tuple[Reason, tuple[Ev
     if not evidence:
         return Reason.NOT_DISCLOSED, ()
     for reason, passes in _SIEVES:
-        passed = tuple(item for item in evidence if passes(item, case))
+        passed = tuple([item for item in evidence if passes(item, case)])
         if not passed:
             return reason, evidence
         evidence = passed

@@ -24,10 +24,13 @@ class Strength(IntEnum):
     @classmethod
     def parse(cls, label: object) -> "Strength":
         """Return the strength of this label. Raises ``ValueError`` for anything else."""
-        for strength in cls:
-            if strength.label == label:
-                return strength
-        raise ValueError("not a strength")
+        found = _STRENGTHS.get(label) if isinstance(label, str) else None
+        if found is None:
+            raise ValueError("not a strength")
+        return found
+
+
+_STRENGTHS = {strength.label: strength for strength in Strength}
 
 
 class Binding(StrEnum):
@@ -110,32 +113,35 @@ def _dump_evidence(evidence: Evidence) -> dict[str, object]:
 
 def load(raw: object) -> Authentication:
     """Return what :func:`dump` wrote. Raises ``ValueError``, and nothing else, for any other JSON value."""
-    auth_time, evidence = _members(raw, "auth_time", "evidence")
+    if not isinstance(raw, dict) or raw.keys() != _OF_AUTHENTICATION:
+        raise ValueError("not the expected members")
+    auth_time = raw["auth_time"]
     return Authentication(
-        evidence=tuple(_load_evidence(item) for item in _list(evidence)),
+        evidence=tuple([_load_evidence(item) for item in _list(raw["evidence"])]),
         auth_time=None if auth_time is None else _load_moment(auth_time),
     )
 
 
+_OF_AUTHENTICATION = frozenset({"auth_time", "evidence"})
+
+
 def _load_evidence(raw: object) -> Evidence:
     renewed = isinstance(raw, dict) and raw.get("renewed") is True
-    names = ("kind", "values", "strength", "binding", "observed_at", "source", *(("renewed",) if renewed else ()))
-    kind, values, strength, binding, observed_at, source, *_ = _members(raw, *names)
+    if not isinstance(raw, dict) or raw.keys() != (_OF_RENEWED if renewed else _OF_EVIDENCE):
+        raise ValueError("not the expected members")
     return Evidence(
-        kind=Kind(_string(kind)),
-        values=tuple(_string(value) for value in _list(values)),
-        strength=Strength.parse(strength),
-        binding=Binding(_string(binding)),
-        observed_at=_load_moment(observed_at),
-        source=_string(source),
+        kind=Kind(_string(raw["kind"])),
+        values=tuple([_string(value) for value in _list(raw["values"])]),
+        strength=Strength.parse(raw["strength"]),
+        binding=Binding(_string(raw["binding"])),
+        observed_at=_load_moment(raw["observed_at"]),
+        source=_string(raw["source"]),
         renewed=renewed,
     )
 
 
-def _members(raw: object, *names: str) -> list[object]:
-    if not isinstance(raw, dict) or raw.keys() != set(names):
-        raise ValueError("not the expected members")
-    return [raw[name] for name in names]
+_OF_EVIDENCE = frozenset({"kind", "values", "strength", "binding", "observed_at", "source"})
+_OF_RENEWED = _OF_EVIDENCE | {"renewed"}
 
 
 def _list(raw: object) -> list[object]:
@@ -151,7 +157,7 @@ def _string(raw: object) -> str:
 
 
 def _dump_moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()
 
 
 def _load_moment(raw: object) -> datetime:

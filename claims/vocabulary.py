@@ -44,7 +44,7 @@ def text_list(raw: object) -> tuple[str, ...] | None:
     """Return a JSON array of 1 to 64 distinct texts; one item that is not makes the whole array worthless."""
     if not isinstance(raw, list) or not 0 < len(raw) <= LIST_LIMIT:
         return None
-    items = [item for item in map(text, raw) if item is not None]
+    items = [item for item in raw if isinstance(item, str) and 0 < len(item) <= TEXT_LIMIT]
     if len(set(items)) != len(raw):
         return None
     return tuple(items)

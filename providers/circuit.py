@@ -1,6 +1,10 @@
 """A circuit for each provider: whoever does not answer is not asked for a while, and never keeps more than its share.
 
-A circuit opens after several failures in a row: no answer, 5xx, or rubbish; never for what a provider says of a user.
+A circuit opens after several failures in a row: no answer, 5xx, a redirect, or what is not JSON; never for what a
+provider says of a user, nor for what they can have it say: 4xx, an answer that is too large, a request that cannot be
+said. What is left to a stranger is to find a request that a provider answers with 5xx or not at all, five times with
+nobody served in between; who that shuts out is told of the other ways.
+
 Open, nothing is asked. After a while it is half open: one call probes, and closes it or opens it once more. Whatever
 its state, no more threads than a share of them wait for one provider: while it is quick the others wait for a place,
 and as soon as it is not they are told at once.

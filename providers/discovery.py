@@ -140,10 +140,16 @@ def _endpoint(document: Mapping[str, object], name: str) -> str:
 def _is_secure(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, port = parts.hostname, parts.port
     except ValueError:
         return False
-    if not host or "@" in parts.netloc or not re.fullmatch(r'[^#\s"<>\\]+', url, re.ASCII) or not url.isascii():
+    if (
+        not host
+        or port == 0
+        or "@" in parts.netloc
+        or not re.fullmatch(r'[^#\s"<>\\]+', url, re.ASCII)
+        or not url.isascii()
+    ):
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 

@@ -8,13 +8,14 @@ import hashlib
 import hmac
 import json
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NoReturn
 
 from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.util import urlsafe_b64decode
 
 from providers.jwks import JwksCache, KeysUnavailable, PublishedKey
 
@@ -37,6 +38,7 @@ _TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _REFUSED_HEADERS = ("jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc")
 # The hash is SHA-256 for all of them, which at_hash relies on.
 _KEY_TYPES = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
+_REGISTRIES = {name: jws.JWSRegistry(algorithms=[name], strict_check_header=False) for name in _KEY_TYPES}
 
 
 class InvalidToken(Exception):
@@ -85,7 +87,7 @@ def validate(
 
 def _header(token: object, algorithms: Sequence[str]) -> dict[str, object]:
     _require(isinstance(token, str) and len(token) <= MAX_TOKEN and _TOKEN.fullmatch(token), "malformed")
-    header = _json_object(str(token).partition(".")[0])
+    header = _json_object(str(token).partition(".")[0].encode())
     algorithm, kid = header.get("alg"), header.get("kid")
     _require(isinstance(algorithm, str) and algorithm in algorithms and algorithm in _KEY_TYPES, "algorithm")
     _require(not any(name in header for name in _REFUSED_HEADERS), "header")
@@ -97,16 +99,27 @@ def _header(token: object, algorithms: Sequence[str]) -> dict[str, object]:
 def _verified(
     token: str, header: Mapping[str, object], keys: Sequence[PublishedKey]
 ) -> tuple[dict[str, object], PublishedKey]:
-    algorithm = str(header["alg"])
-    fitting = [key for key in keys if key.fits(algorithm, _KEY_TYPES[algorithm])]
+    name = str(header["alg"])
+    fitting = [key for key in keys if key.fits(name, _KEY_TYPES[name])]
     _require(fitting, "unknown_key")
-    registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
+    head, payload, signature = token.encode().split(b".")
+    # What joserfc's deserialize_compact does, with the header read once, and not once for each key.
+    registry = _REGISTRIES[name]
+    try:
+        registry.validate_header_size(head)
+        registry.validate_signature_size(signature)
+        registry.check_header(dict(header))
+        algorithm, signed = registry.get_alg(name), urlsafe_b64decode(signature)
+    except (JoseError, ValueError) as error:
+        raise InvalidToken("signature") from error
     for key in fitting:
         try:
-            jws.deserialize_compact(token, key.key, registry=registry)
+            algorithm.check_key(key.key)
+            holds = algorithm.verify(head + b"." + payload, signed, key.key)
         except (JoseError, ValueError):
             continue
-        return _json_object(token.split(".")[1]), key
+        if holds is True:
+            return _json_object(payload), key
     raise InvalidToken("signature")
 
 
@@ -134,11 +147,10 @@ def _require(holds: object, code: str) -> None:
         raise InvalidToken(code)
 
 
-def _json_object(segment: str) -> dict[str, object]:
+def _json_object(segment: bytes) -> dict[str, object]:
     """Return the JSON object in a base64url segment; a member that stands there twice, or NaN, is refused."""
     try:
-        raw = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-        value = json.loads(raw.decode(), object_pairs_hook=_distinct, parse_constant=_no_number)
+        value = _DECODER.decode(urlsafe_b64decode(segment).decode())
     except (ValueError, RecursionError) as error:
         raise InvalidToken("malformed") from error
     if not isinstance(value, dict):
@@ -155,3 +167,6 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_distinct, parse_constant=_no_number)

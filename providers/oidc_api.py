@@ -1,10 +1,11 @@
 """The back channel to any OpenID provider: a code goes in, tokens come out."""
 
 import logging
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus
 
 import requests
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _JSON = {**HEADERS, "Accept": "application/json"}
 _FORM = {**_JSON, "Content-Type": "application/x-www-form-urlencoded"}
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,12 @@ def redeem(
     headers = dict(_FORM)
     client_id, secret = settings.client_id, settings.client_secret.get_secret_value()
     if metadata.auth_method == "client_secret_basic":
-        credentials = f"{quote_plus(client_id)}:{quote_plus(secret)}"  # RFC 6749, section 2.3.1; Authlib does not
+        credentials = f"{_quoted(client_id)}:{_quoted(secret)}"  # RFC 6749, section 2.3.1; Authlib does not
         headers["Authorization"] = f"Basic {b64encode(credentials.encode()).decode()}"
     else:
         form |= {"client_id": client_id, "client_secret": secret}
     try:
-        answer = wire.exchange("POST", metadata.token_endpoint, headers, urlencode(form).encode())
+        answer = wire.exchange("POST", metadata.token_endpoint, headers, _encoded(form))
     except requests.RequestException as error:
         failure = type(error).__name__
     else:
@@ -53,6 +55,15 @@ def redeem(
         return Tokens(id_token=token.get("id_token"), access_token=str(token["access_token"]))
     # Outside of the handler, so that nothing of the request is behind it.
     raise ProviderError(Fault.UNAVAILABLE, f"token endpoint: {failure}")
+
+
+def _encoded(form: Mapping[str, str]) -> bytes:
+    return "&".join([f"{name}={_quoted(value)}" for name, value in form.items()]).encode()
+
+
+def _quoted(text: str) -> str:
+    # Most of it is in an alphabet that needs no quoting, which takes a tenth of the time to see.
+    return text if _PLAIN.fullmatch(text) else quote_plus(text)
 
 
 def userinfo(metadata: Metadata, tokens: Tokens, subject: str, wire: Wire) -> Mapping[str, object]:

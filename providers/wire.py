@@ -19,7 +19,7 @@ import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from providers.circuit import Circuit
-from providers.connection import Answer, Connection, DeadConnection, Server
+from providers.connection import Answer, Connection, DeadConnection, ResponseTooLarge, Server, composed
 
 USER_AGENT = "vestibule"
 MAX_BYTES = 262144
@@ -66,10 +66,18 @@ class Wire:
         Raises a ``requests.RequestException`` for any trouble on the way, and what the circuit raises where the
         server is not to be asked now.
         """
+        server, target = _target(url)
+        # What cannot even be said is no failure of the provider.
+        request = composed(server, method, target, headers, body)
         if self._circuit is None:
-            return self._exchange(method, url, headers, body)
+            return self._exchange(server, method, request)
         with self._circuit.asking() as asked:
-            answer = self._exchange(method, url, headers, body)
+            try:
+                answer = self._exchange(server, method, request)
+            except ResponseTooLarge:
+                # It answers. How much it says of somebody may be up to them.
+                asked.answered(fine=True)
+                raise
             asked.answered(fine=not _is_fault(answer))
         return answer
 
@@ -78,49 +86,31 @@ class Wire:
         with self._lock:
             _hang_up_all(self._idle)
 
-    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def _exchange(self, server: Server, method: str, request: bytes) -> Answer:
         deadline = time.monotonic() + self._total
-        server, target = _target(url)
-        answer = self._once(server, method, target, headers, body, deadline)
+        answer = self._once(server, method, request, deadline)
         for pause in _PAUSES:
             # Only a GET, and only after an answer: whatever else was sent may have had its effect. Retry-After is not
             # obeyed, because it could hold a sign-in for an hour.
             if method != "GET" or answer.status not in _RETRIED:
                 break
             time.sleep(pause)
-            answer = self._once(server, method, target, headers, body, deadline)
+            answer = self._once(server, method, request, deadline)
         return answer
 
-    def _once(
-        self,
-        server: Server,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: float,
-    ) -> Answer:
+    def _once(self, server: Server, method: str, request: bytes, deadline: float) -> Answer:
         kept = self._take_idle(server)
         if kept is not None:
             try:
-                return self._on(kept, server, method, target, headers, body, deadline)
+                return self._on(kept, server, method, request, deadline)
             except DeadConnection as dead:
                 if method != "GET":
                     raise requests.ConnectionError("the connection was dead") from dead
-        return self._on(self._connect(server, deadline), server, method, target, headers, body, deadline)
+        return self._on(self._connect(server, deadline), server, method, request, deadline)
 
-    def _on(
-        self,
-        connection: "Connection",
-        server: Server,
-        method: str,
-        target: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: float,
-    ) -> Answer:
+    def _on(self, connection: "Connection", server: Server, method: str, request: bytes, deadline: float) -> Answer:
         try:
-            answer, again = connection.exchange(method, target, headers, body, deadline, self._max_bytes)
+            answer, again = connection.exchange(method, request, deadline, self._max_bytes)
         except BaseException:
             # What is left unread must not be taken for the answer to a later request.
             connection.hang_up()
@@ -174,7 +164,7 @@ class Wire:
             raise requests.ConnectTimeout("no connection in time") from error
         except (OSError, ValueError) as error:
             raise requests.ConnectionError(type(error).__name__) from error
-        return Connection(server, wire, self._timeout[1])
+        return Connection(wire, self._timeout[1])
 
     def _tls(self) -> ssl.SSLContext:
         """Return what verifies servers. To read the authorities takes long, so it is done once."""
@@ -192,8 +182,14 @@ def _is_fault(answer: Answer) -> bool:
 
 @lru_cache(maxsize=256)
 def _target(url: str) -> tuple[Server, str]:
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        parts = urlsplit(url)
+        given = parts.port
+    except ValueError as error:
+        raise requests.exceptions.InvalidURL("not a URL") from error
+    if given == 0:
+        raise requests.exceptions.InvalidURL("not a port")
+    port = given or (443 if parts.scheme == "https" else 80)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise requests.exceptions.InvalidURL("not an http URL")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -39,7 +39,7 @@ settings.register_profile("vestibule", deadline=None, derandomize=True, suppress
 settings.load_profile("vestibule")
 
 # Each of these changes what a library does behind our back, or is ours and would change settings.
-_MEDDLING = ("OAUTHLIB_", "AUTHLIB_", "MSAL_", "VESTIBULE", "PG", "REDIS_")
+_MEDDLING = ("OAUTHLIB_", "AUTHLIB_", "MSAL_", "OTEL_", "PROMETHEUS_", "VESTIBULE", "PG", "REDIS_")
 _ALSO = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "FLASK_DEBUG"}
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 

@@ -173,13 +173,13 @@ def raw_settings(*, base: str, folder: Path, standins: Standins, database_url: s
         },
         "providers": providers,
         # Everybody in a test comes from one address. What they are meant for is tested where they are.
-        "limits": {
-            name: "1000000 / 5 min"
-            for name in (
+        "limits": dict.fromkeys(
+            (
                 *("sign_in_address", "begun_address", "client_authentication", "api_address", "api_client"),
-                *("password_address", "claim_mail_address"),
-            )
-        },
+                *("password_address", "claim_mail_address", "consent_account"),
+            ),
+            "1000000 / 5 min",
+        ),
     }
 
 

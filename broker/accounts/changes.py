@@ -257,7 +257,7 @@ def _send_link(pages: AccountPages, connection: Connection, visit: Visit, email:
         raise BrokerError(
             status=429,
             code="too_many_mails",
-            sentence="Too many mails were asked for, by this account or to this address. Nothing was changed.",
+            sentence="You asked for too many mails. Nothing was changed.",
             next_step=f"Look for the mail you have, or wait {in_words(wait)} and try again.",
             detail="mail limit",
             link=("Your account", "/account"),

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert
 
 from broker.audit.service import Audit
+from broker.backup.anew import ASKED_FOR, begin_anew
 from broker.backup.document import Batch, Head, read
 from broker.backup.sealed import NotABackup, Sealed
 from broker.backup.tables import catch_up, count, is_empty, tables_of
@@ -14,7 +15,7 @@ from broker.backup.taking import STEP, Progress
 from broker.storage.database import Database, exclusive
 from broker.storage.schema import is_known, upgrade_to
 
-GRANTS = frozenset({"refresh_families"})
+GRANTS = frozenset({"consents", "refresh_families"})
 """The tables of what was granted for long. Who took something back after the backup took it back for good."""
 
 
@@ -81,16 +82,16 @@ def restore(
 ) -> Contents:
     """Fill a new database, bring it to the schema of this version, and check what came of it: all of it, or nothing.
 
-    Unless ``keep_grants``, the grants are left out, and ``end_sessions`` ends what the store has. Raises
-    :class:`NotABackup`, :class:`OtherSecrets`, :class:`NewerSchema` and :class:`NotEmpty` before anything is written,
-    :class:`NotRestored` after.
+    Unless ``keep_grants``, the grants are left out, and ``end_sessions`` ends what the store has. What waited begins
+    anew (:mod:`broker.backup.anew`). Raises :class:`NotABackup`, :class:`OtherSecrets`, :class:`NewerSchema` and
+    :class:`NotEmpty` before anything is written, :class:`NotRestored` after.
     """
     contents = check(sealed, lambda *_: None)
     if differing := other_secrets(contents.head, configured):
         raise OtherSecrets(differing)
     if not is_known(contents.head.schema):
         raise NewerSchema
-    left_out = frozenset() if keep_grants else GRANTS
+    left_out = ASKED_FOR if keep_grants else ASKED_FOR | GRANTS
     audit = Audit(database, audit_key)
     with database.begin() as connection:
         exclusive(connection, "schema")
@@ -103,8 +104,11 @@ def restore(
         report = audit.verify_in(connection)
         if not report.ok:
             raise NotRestored(f"The audit record does not verify: entry {report.first_bad} is not as it was written.")
-        kept = "kept" if keep_grants else "ended"
-        audit.record(connection, action="backup.restored", detail={"state": kept}, now=now)
+        detail = {
+            "state": "kept" if keep_grants else "ended",
+            "count": str(begin_anew(connection, contents.head.made_at, now)),
+        }
+        audit.record(connection, action="backup.restored", detail=detail, now=now)
         if not keep_grants:
             end_sessions()
     return contents

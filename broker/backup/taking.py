@@ -39,13 +39,14 @@ def take(
 ) -> Mapping[str, int]:
     """Write everything to ``file`` as it is at one moment, and return how many rows each table had.
 
-    That it was taken is in the audit record, and so in the backup. Raises :class:`NoSchema`, or SQLAlchemy's errors.
+    That it was begun is in the audit record, and so in the backup; how it ended is for the caller to record. Raises
+    :class:`NoSchema`, or SQLAlchemy's errors.
     """
     with database.read() as connection:
         if revision(connection) is None:
             raise NoSchema
     with database.begin() as connection:
-        audit.record(connection, action="backup.taken", now=now)
+        audit.record(connection, action="backup.taken", detail={"state": "begun"}, now=now)
     sealing, counts = Sealing(file, passphrase, derivation), {}
     with snapshot(database) as connection:
         schema = revision(connection)

@@ -16,6 +16,7 @@ from broker.commands.context import UPGRADE, Refusal, moment, utc_now, with_path
 from broker.commands.passphrase import Passphrase, with_passphrase
 from broker.settings import load
 from broker.storage.database import Database
+from broker.storage.schema import revision
 
 
 @click.command()
@@ -37,6 +38,7 @@ def backup(path: Path, file: Path, *, only_check: bool, with_configuration: bool
     chosen = passphrase.chosen()
     settings, now = load(path), utc_now()
     database = Database(settings.database.url)
+    audit, state = Audit(database, settings.secrets.audit_key()), "failed"
     try:
         with _new(file) as opened:
             counts = take(
@@ -46,17 +48,28 @@ def backup(path: Path, file: Path, *, only_check: bool, with_configuration: bool
                 issuer=settings.issuer,
                 secrets=settings.secrets,
                 configuration=path.read_text(encoding="utf-8") if with_configuration else None,
-                audit=Audit(database, settings.secrets.audit_key()),
+                audit=audit,
                 progress=tell,
                 now=now,
                 derivation=DERIVATION,
             )
+        state = "done"
     except NoSchema:
         raise Refusal(f"The database has nothing to take. Check database.url, or run: {UPGRADE}") from None
     finally:
+        _tell_outcome(database, audit, state)
         database.dispose()
     click.echo(f"Wrote {file}: {sum(counts.values()):,} rows of {len(counts)} tables, as of {moment(now)}.")
     click.echo(f"Look at it once more, where it is kept: vestibule backup --check {file}")
+
+
+def _tell_outcome(database: Database, audit: Audit, state: str) -> None:
+    """Record how it ended: only now has the file its name, or is gone. Where nothing was taken there is no record."""
+    with database.read() as connection:
+        if revision(connection) is None:
+            return
+    with database.begin() as connection:
+        audit.record(connection, action="backup.taken", detail={"state": state}, now=utc_now())
 
 
 def tell(table: str, rows: int) -> None:
@@ -84,16 +97,25 @@ def _describe(file: Path, contents: Contents) -> None:
 def _new(file: Path) -> Iterator[BinaryIO]:
     """Yield a file for its owner's eyes only, which gets its name when it is whole, and never takes another's place."""
     part = file.with_name(f"{file.name}.part")
+    if file.exists():
+        raise _there_already(file)
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise _there_already(part) from None  # it is another run's, which may go on: not ours to remove
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
             yield opened
             opened.flush()
             os.fsync(opened.fileno())
         # Unlike a rename, a link is refused where there is something of that name.
         os.link(part, file)
-    except FileExistsError as error:
-        there = error.filename2 or error.filename
-        raise Refusal(f"{there} is there already. Choose another name, or move it away.") from None
+    except FileExistsError:
+        raise _there_already(file) from None
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
+
+
+def _there_already(file: Path) -> Refusal:
+    return Refusal(f"{file} is there already. Choose another name, or move it away.")

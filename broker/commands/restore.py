@@ -27,7 +27,7 @@ _LET_IN = ("session", "code", "device")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--secrets-to", type=_NEW_FILE, help="Write the secrets to a new file of yours, and nothing else.")
 @click.option("--configuration-to", type=_NEW_FILE, help="Write the configuration to a new file, and nothing else.")
-@click.option("--keep-grants", is_flag=True, help="Let sessions and refresh tokens from before go on.")
+@click.option("--keep-grants", is_flag=True, help="Let sessions, refresh tokens and consents from before go on.")
 @with_passphrase
 @with_path
 def restore_command(
@@ -80,10 +80,11 @@ def restore_command(
     click.echo(f"Restored {rows:,} rows of {len(contents.counts)} tables, as of {moment(contents.head.made_at)}.")
     click.echo("The audit record verifies, and no row is missing.")
     click.echo(
-        "Sessions and refresh tokens go on."
+        "Sessions, refresh tokens and consents go on."
         if keep_grants
-        else "Sessions and refresh tokens have ended: everybody signs in anew."
+        else "Sessions, refresh tokens and consents have ended: everybody signs in anew."
     )
+    click.echo("What waited then waits as long again from now on; invitations and new addresses are asked for anew.")
 
 
 def _end_sessions(settings: Settings) -> None:
@@ -110,13 +111,22 @@ def _write(file: Path, passphrase: str, secrets_to: Path | None, configuration_t
         if head.configuration is None:
             raise Refusal("The backup was taken without its configuration. Nothing was written.")
         texts.append((configuration_to, head.configuration))
+    for where, _ in texts:
+        if where.exists():
+            raise _there_already(where)
+    if len({where.resolve() for where, _ in texts}) < len(texts):
+        raise Refusal(f"Both would go to {texts[0][0]}. Name two files. Nothing was written.")
     for where, text in texts:
         try:
             write_private(where, text)
         except FileExistsError:
-            raise Refusal(f"{where} is there already. Choose another name, or move it away.") from None
+            raise _there_already(where) from None
         click.echo(f"Wrote {where}, readable by you alone.")
     click.echo(f"Once the configuration has these secrets: vestibule restore {file}")
+
+
+def _there_already(where: Path) -> Refusal:
+    return Refusal(f"{where} is there already. Choose another name, or move it away. Nothing was written.")
 
 
 def secrets_text(head: Head) -> str:

@@ -26,7 +26,8 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 from sqlalchemy.exc import SQLAlchemyError
 
-from broker.logs import configure
+from broker import logs
+from broker.commands import gateway
 from broker.metrics import exposed
 from broker.settings import Settings
 from broker.storage.store import MEMORY_URL
@@ -48,6 +49,8 @@ log = structlog.get_logger(__name__)
 class _Server(MPServer):
     """Granian, which knows no pause between being told to stop and not listening any more."""
 
+    _spawn_wsgi_worker = staticmethod(gateway.spawn)
+
     def __init__(self, *arguments: Any, drain: int, draining: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._drain = drain
@@ -66,7 +69,7 @@ class _Server(MPServer):
 
 def run(settings: Settings, *, current: bool, with_worker: bool) -> None:
     """Serve until a signal ends it. ``current``: the database is not waiting to be upgraded."""
-    configure(settings.log)
+    logs.begin(settings.log)
     listen, working = settings.listen, with_worker or settings.store.url == MEMORY_URL
     if not current:
         log.warning("the database is not of this version: run vestibule db upgrade once every host has it")
@@ -115,6 +118,10 @@ def _application(settings: Settings, draining: Any, working: bool) -> Callable[.
             # Started again while the database is away: others of this host still say so to whoever asks.
             log.error("not serving yet", error=type(error).__name__)
             time.sleep(_AGAIN_SECONDS)
+        except Exception:
+            # Beyond here it would be printed with its message, which may quote values.
+            log.exception("cannot serve")
+            sys.exit(1)
 
 
 @contextmanager

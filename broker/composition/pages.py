@@ -130,7 +130,7 @@ def _way_in(house: House) -> WayIn:
         accounts=people.accounts,
         applications=applications(house.base.settings.providers),
         database=house.base.database,
-        store=house.base.store,
+        limits=house.base.limits,
         browser=house.browser,
         ending=people.ending,
         session_lifetime=house.base.settings.session.lifetime,
@@ -155,6 +155,7 @@ def _authorize(house: House) -> Authorize:
         browser=house.browser,
         relay=house.relay,
         gate=house.entrance.gate,
+        limits=base.limits,
         issuer=base.settings.issuer,
         clock=base.clock,
     )

@@ -58,7 +58,7 @@ def serve(base: Foundation, people: People) -> Registries:
     """Return it."""
     settings, store, cipher, database = base.settings, base.store, base.cipher, base.database
     clients = Clients(settings, database, lambda: base.switches.thrown(base.clock()).clients)
-    codes = Codes(store, cipher, settings.tokens.code, base.switches)
+    codes = Codes(store, cipher, settings.tokens.code, base.switches, settings.secrets.lasting_key("code"))
     pushed = PushedRequests(store, cipher, settings.tokens.pushed_request)
     pending = PendingConsents(store, cipher)
     consents = Consents(base.audit)

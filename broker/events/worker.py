@@ -33,7 +33,8 @@ class Worker:
     """Does its chores again and again, each on its own: one that fails keeps none of the others from happening.
 
     ``every``: the seconds from one time to the next of chores that can wait longer than for the next turn, which comes
-    after two seconds, or at once after one that had something to do. What ``glance`` tells of is done when it says so.
+    after two seconds, or at once after one that had something to do. What ``glance`` tells of is done when it says so,
+    and at every turn where it cannot tell.
     """
 
     def __init__(
@@ -94,8 +95,9 @@ class Worker:
         try:
             return self._glance.look(self._clock())
         except Exception as error:
+            # So it is looked for: what waits may be that somebody's access ends.
             _log.error("nobody knows what waits: error=%s", type(error).__name__)
-            return ()
+            return self._glance.names
 
     def _do(self, name: str) -> object:
         """Return what came of a chore, ``False`` where nothing did, and none if it failed."""

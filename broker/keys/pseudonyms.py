@@ -22,6 +22,10 @@ class Pseudonyms:
         """Return the pseudonym to write: ``v2:`` and 64 hex digits."""
         return f"{self._writes}:{_mac(self._keys[self._writes], _message(subject))}"
 
+    def is_current(self, pseudonym: str) -> bool:
+        """Return whether one of :meth:`all` is the one to write."""
+        return pseudonym.startswith(f"{self._writes}:")
+
     def all(self, subject: Subject) -> tuple[str, ...]:
         """Return every pseudonym the subject may have been written under, the newest first."""
         message = _message(subject)
@@ -41,6 +45,11 @@ class BlindIndex:
         # Case folding can undo normalisation (Unicode Standard 3.13, D147), so it is done on both sides.
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
         return _mac(self._key, folded.encode())
+
+    def of_subject(self, subject: Subject) -> str:
+        """Return 64 hex digits that stand for a subject, whose case counts (OpenID Connect Core section 2)."""
+        # No email address begins like this.
+        return _mac(self._key, b"\0subject" + _message(subject))
 
 
 def _message(subject: Subject) -> bytes:

@@ -64,8 +64,7 @@ class Limits:
 
     def here(self) -> str | None:
         """Return the same of the client of the current request; none outside a request."""
-        found = address.current()
-        return self._index.of(f"address {found}") if found is not None else None
+        return address.keyed(lambda found: self._index.of(f"address {found}"))
 
     def of_email(self, email: str) -> str:
         """Return what stands for an email address, however it is written."""
@@ -73,11 +72,15 @@ class Limits:
 
     def of_subject(self, subject: Subject) -> str:
         """Return what stands for somebody who has no account."""
-        return self._index.of(f"subject {subject.issuer} {subject.tenant} {subject.id}")
+        return self._index.of_subject(subject)
 
     def windows(self, *wanted: Of) -> list[Window]:
         """Return the windows of these, to be counted or looked at on a trip to the store that is made anyway."""
         return [window for each in wanted for window in self._windows(each)]
+
+    def number(self, limit: Name) -> int:
+        """Return how many windows a limit has."""
+        return len(self._rates[limit])
 
     def count(self, *told: Of, hidden: Sequence[Of] = ()) -> Counted:
         """Count one more of each. Raises :class:`TooMany`, and counts nothing, where one of ``told`` is full.
@@ -92,13 +95,12 @@ class Limits:
         marks = [([each.key for each in windows], done.mark)]
         if not hidden:
             return Counted(marks=marks)
-        theirs = self.windows(*hidden)
-        more = self._store.step(count=theirs)
-        if more.done:
-            marks.append(([each.key for each in theirs], more.mark))
-        else:
-            metrics.limit_hit(self._fullest(hidden, more.waits)[0].value)
-        return Counted(marks=marks, room=more.done)
+        theirs = self._count_hidden(hidden)
+        return Counted(marks=[*marks, *theirs.marks], room=theirs.room)
+
+    def room(self, *hidden: Of) -> bool:
+        """Count one more of each, and return whether there was room; none is counted where one of them is full."""
+        return self._count_hidden(hidden).room
 
     def give_back(self, counted: Counted) -> None:
         """Have it not count."""
@@ -141,6 +143,14 @@ class Limits:
         here = self.of_address(remote)
         at_client = [Of(Name.CLIENT_AUTHENTICATION, client_id, here)] if client_id else []
         return self.wait(Of(Name.API_ADDRESS, here), *at_client)
+
+    def _count_hidden(self, hidden: Sequence[Of]) -> Counted:
+        windows = self.windows(*hidden)
+        done = self._store.step(count=windows)
+        if done.done:
+            return Counted(marks=[([each.key for each in windows], done.mark)])
+        metrics.limit_hit(self._fullest(hidden, done.waits)[0].value)
+        return Counted(marks=[], room=False)
 
     def _windows(self, of: Of) -> list[Window]:
         least = self._raises.size(of.limit.value, of.subject, self._clock())

@@ -4,7 +4,7 @@ Who is over is refused where the next one begins, and never where one that is ri
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from broker.limits.service import Limits, Of
 from broker.limits.table import Name
@@ -25,7 +25,7 @@ class SignIns:
             return []
         mine = self.limits.windows(Of(Name.SIGN_IN_ADDRESS, here))
         # The same windows, asked whether there is anything in them.
-        any_of_mine = [replace(each, size=1) for each in mine]
+        any_of_mine = [Window(each.key, 1, each.seconds) for each in mine]
         return [*mine, *any_of_mine, *self.limits.windows(Of(Name.SIGN_IN_PROVIDER, provider_id))]
 
     def check(self, provider_id: str, looked: Sequence[int]) -> None:
@@ -37,7 +37,7 @@ class SignIns:
         if here is None:
             return
         whose, which = Of(Name.SIGN_IN_ADDRESS, here), Of(Name.SIGN_IN_PROVIDER, provider_id)
-        number = len(self.limits.windows(whose))
+        number = self.limits.number(whose.limit)
         mine, any_of_mine, theirs = looked[:number], looked[number : 2 * number], looked[2 * number :]
         if any(mine):
             raise self.limits.refusal([whose], mine)

@@ -25,6 +25,8 @@ class Name(StrEnum):
     SIGN_IN_ACCOUNT = "sign_in_account"
     SIGN_IN_PROVIDER = "sign_in_provider"
     BEGUN_ADDRESS = "begun_address"
+    CONSENT_ACCOUNT = "consent_account"
+    WORK_ADDRESS = "work_address"
     CLIENT_AUTHENTICATION = "client_authentication"
     API_ADDRESS = "api_address"
     API_CLIENT = "api_client"
@@ -36,6 +38,7 @@ class Name(StrEnum):
     DEVICE_CODE_ALL = "device_code_all"
     EMAIL_ADD = "email_add"
     EMAIL_CHANGE = "email_change"
+    EMAIL_LINK = "email_link"
     MAIL_ACCOUNT = "mail_account"
     MAIL_ADDRESS = "mail_address"
     PASSWORD_ADDRESS = "password_address"  # noqa: S105 - the name of a limit, as below
@@ -66,6 +69,8 @@ TABLE: Mapping[Name, Limit] = {
         "sign-ins that came back from it refused or faulty; beyond, who has none of those may still", (By.PROVIDER,)
     ),
     Name.BEGUN_ADDRESS: Limit("sign-ins, redirects, pushed requests, devices and claims begun", (By.ADDRESS,)),
+    Name.CONSENT_ACCOUNT: Limit("questions for consent that somebody signed in is sent to", (By.ACCOUNT,)),
+    Name.WORK_ADDRESS: Limit("look-ups of where somebody works", (By.ADDRESS,)),
     Name.CLIENT_AUTHENTICATION: Limit("failed authentications of a client", (By.CLIENT, By.ADDRESS)),
     Name.API_ADDRESS: Limit("codes and tokens that are none, and failed authentications", (By.ADDRESS,)),
     Name.API_CLIENT: Limit("codes and tokens that are none, from a client that did authenticate", (By.CLIENT,)),
@@ -77,8 +82,9 @@ TABLE: Mapping[Name, Limit] = {
     Name.DEVICE_CODE_ALL: Limit("wrong codes of devices, by all strangers together", (By.ALL,)),
     Name.EMAIL_ADD: Limit("new addresses that somebody wants to have", (By.ACCOUNT,)),
     Name.EMAIL_CHANGE: Limit("changes of an address that are asked for", (By.ACCOUNT,)),
+    Name.EMAIL_LINK: Limit("links to one address that somebody wants to have", (By.ACCOUNT, By.EMAIL)),
     Name.MAIL_ACCOUNT: Limit("invitations that one person has sent", (By.ACCOUNT,)),
-    Name.MAIL_ADDRESS: Limit("mails to one address that somebody else asked for", (By.EMAIL,)),
+    Name.MAIL_ADDRESS: Limit("mails to one address that somebody else asked for", (By.EMAIL,), told=False),
     Name.PASSWORD_ADDRESS: Limit("old passwords that are tried", (By.ADDRESS,)),
     Name.PASSWORD_ACCOUNT: Limit("old passwords that strangers try at one account", (By.OLD_ACCOUNT,), told=False),
     Name.PASSWORD_PERSON: Limit("old passwords that somebody signed in tries", (By.ACCOUNT, By.OLD_ACCOUNT)),

@@ -4,6 +4,7 @@ from flask import Response
 
 from broker.accounts.organizations.capabilities import Role
 from broker.accounts.organizations.records import MemberEntry
+from broker.limits.errors import TooMany as TooManyMails
 from broker.management import shown
 from broker.management.answers import answer
 from broker.management.asked import Document, invalid, not_found, nothing
@@ -85,18 +86,17 @@ def invite(management: Management, organization_id: str) -> Response:
         email = Document(call.sent, {"email"}).text("email")
         links = f"{management.api.issuer}/invitations/"
         try:
-            made = management.invitations.invite(call.connection, admin, email, links)
+            made = management.invitations.invite(call.connection, admin, email, links, management.mail_limit.room)
         except ValueError as error:
             raise invalid("email", "unreadable", "An email address looks like name@example.org.") from error
-        wait = management.mail_limit.wait((admin.account_id, made.email))
-        if wait:
+        except TooManyMails as error:
             raise Problem(
                 status=429,
                 code="too_many_requests",
                 title="Too many mails",
-                detail="You have had enough mails sent for now, or this address has been sent enough.",
-                headers={"Retry-After": str(wait)},
-            )
+                detail="You have had enough mails sent for now.",
+                headers={"Retry-After": str(error.wait)},
+            ) from error
         location = f"/api/organizations/{organization_id}/invitations/{made.id}"
         return shown.made(location, shown.invitation(made))
 

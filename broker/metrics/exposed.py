@@ -22,6 +22,11 @@ from broker.metrics.counting import on
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Where processes that share their numbers keep them. The library reads it when it is first imported."""
 
+# An older name of it, which the library takes over.
+_OLD_VARIABLE = "prometheus_multiproc_dir"
+
+_shared: Path | None = None
+
 _NOBODY = 0
 """The number that stands in the names of files for all processes that are gone: no process has it."""
 
@@ -56,9 +61,12 @@ def share() -> Path:
 
     Call it before anything is counted, and give what it returns to :func:`expose`.
     """
+    global _shared  # noqa: PLW0603 - of this process and those it forks, as the variable is
     directory = mkdtemp(prefix="vestibule-metrics-")  # which nobody else may enter
+    os.environ.pop(_OLD_VARIABLE, None)
     os.environ[DIRECTORY_VARIABLE] = directory
-    return Path(directory)
+    _shared = Path(directory)
+    return _shared
 
 
 def expose(address: tuple[str, int], directory: Path | None = None) -> Exposed:
@@ -79,12 +87,16 @@ def expose(address: tuple[str, int], directory: Path | None = None) -> Exposed:
 def begin(address: tuple[str, int] | None) -> Exposed | None:
     """Count in this process, if there is an address; and serve the numbers there, unless its parent does.
 
-    Raises :class:`AddressTaken`.
+    A variable that came from elsewhere is not ours: numbers would go where nobody reads them. Raises
+    :class:`AddressTaken`.
     """
     if address is None:
         return None
+    if _shared is None:
+        for variable in (DIRECTORY_VARIABLE, _OLD_VARIABLE):
+            os.environ.pop(variable, None)
     on()
-    return None if DIRECTORY_VARIABLE in os.environ else expose(address)
+    return None if _shared is not None else expose(address)
 
 
 def _registry(directory: Path | None) -> "CollectorRegistry":

@@ -1,21 +1,16 @@
 """Around every request: how long it took, one line in the log, one span. Outermost but for the proxies' headers."""
 
-import logging
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from broker.logs import REQUESTS
+from broker.logs import told_request
 from broker.metrics import counting, tracing
 from broker.metrics.labels import OTHER, UNROUTED, is_known
-from broker.web.references import ENDPOINT, of
+from broker.web.references import ENDPOINT, UNTOLD, of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-_log = logging.getLogger(REQUESTS)
-# No path and no query: both can carry what opens something. No address: it is somebody's.
-_LINE = "request: endpoint=%s method=%s status=%d ms=%.1f reference=%s"
 
 # A probe comes every few seconds from every load balancer, and says nothing of anybody.
 _UNTOLD = "probes."
@@ -50,5 +45,5 @@ class Watch:
                 counting.answered(endpoint, method, status, seconds)
                 if tracing.is_on():
                     span.tell(endpoint=endpoint, method=method, status=f"{status // 100}xx", reference=of(environ))
-                if self._told and not endpoint.startswith(_UNTOLD):
-                    _log.info(_LINE, endpoint, method, status, seconds * 1000, of(environ))
+                if self._told and UNTOLD not in environ and not endpoint.startswith(_UNTOLD):
+                    told_request(endpoint, method, status, seconds * 1000, of(environ))

@@ -21,21 +21,41 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class ClientAuthentication:
-    """Authenticates the client of a form that :func:`~broker.oidc.strict.check_form` let through."""
+    """Authenticates the client of a form that :func:`~broker.oidc.strict.check_form` let through.
+
+    ``find`` returns a client whether or not a kill switch is thrown for it; ``is_off`` says that.
+    """
 
     def __init__(
         self,
         *,
         find: Callable[[str], Client | None],
+        is_off: Callable[[str], bool],
         assertions: ClientAssertions,
         clock: Callable[[], datetime],
     ) -> None:
         self._find = find
+        self._is_off = is_off
         self._assertions = assertions
         self._clock = clock
 
     def __call__(self, form: Mapping[str, str], headers: Headers, endpoint: str) -> Client:
         """Return the client. Raises ``InvalidClientError``: which part was wrong is nobody's business."""
+        client = self.prove(form, headers, endpoint)
+        self.check(client)
+        return client
+
+    def check(self, client: Client) -> None:
+        """Raise ``InvalidClientError`` if a kill switch is thrown for the client."""
+        if self._is_off(client.client_id):
+            raise _refused()
+
+    def prove(self, form: Mapping[str, str], headers: Headers, endpoint: str) -> Client:
+        """Return the client, for which :meth:`check` is still to be called: after a trip that brings the switches.
+
+        Raises as a call does. Nothing may be answered in between, nor anything changed that a client that is off
+        could miss.
+        """
         method = _presented(form, headers)
         client_id, secret = form.get("client_id"), form.get("client_secret")
         if method == "client_secret_basic":

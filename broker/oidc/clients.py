@@ -119,7 +119,11 @@ class Clients:
     def get(self, client_id: str) -> Client | None:
         """Return the client if it exists, is enabled and not off: at most one statement, and the kill switches."""
         client = self.enabled(client_id)
-        return client if client is not None and (self._off is None or client_id not in self._off()) else None
+        return client if client is not None and not self.is_off(client_id) else None
+
+    def is_off(self, client_id: str) -> bool:
+        """Return whether a kill switch is thrown for the client."""
+        return self._off is not None and client_id in self._off()
 
     def enabled(self, client_id: str) -> Client | None:
         """Return the client if it exists and is enabled, also where a kill switch is thrown: at most one statement."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from broker.oidc import request as requests
 from broker.oidc.clients import Client, Clients
-from broker.oidc.codes import Code, Codes, grant_of, new_code
+from broker.oidc.codes import Code, Codes, grant_of
 from broker.oidc.consent.pending import PendingConsents
 from broker.oidc.consent.service import Consents
 from broker.oidc.errors import RedirectError
@@ -21,9 +21,9 @@ from broker.oidc.grant import Grant
 from broker.oidc.pushed import PushedRequests
 from broker.oidc.request import AuthorizationRequest
 from broker.oidc.subjects import Subjects
-from broker.signin.gate import unavailable
 from broker.signin.goals import Landing, Preview, SignedIn
 from broker.signin.opening import Opened, Opening, told
+from broker.signin.outcomes import unavailable
 from broker.signin.policy import Policy
 from broker.signin.sessions import Session, clients_index, codes_index
 from broker.signin.transactions import Transaction
@@ -184,7 +184,7 @@ class RegistryGoal:
 
     def answer(self, request: AuthorizationRequest, session: Session, now: datetime, *, sector: str | None) -> Answer:
         """Return the way back with a new code, and what the store must do for it. ``sector``: the client's."""
-        handle = new_code()
+        handle = self._codes.new()
         code = Code(
             redirect_uri=request.redirect_uri,
             code_challenge=request.code_challenge,

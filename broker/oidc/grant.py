@@ -57,12 +57,12 @@ def consent_scopes(scope: Iterable[str], claims: Iterable[str], resources: Itera
 
 def dump_grant(grant: Grant) -> dict[str, object]:
     """Return the grant as JSON values."""
-    # Not asdict, which copies deeply what is flat but for these two.
-    record = {name: getattr(grant, name) for name in _FIELDS}
+    # Not asdict, which copies deeply what is flat but for these two. What says nothing is left out.
+    record = {name: value for name, default in _DEFAULTS.items() if (value := getattr(grant, name)) != default}
     return record | {"authentication": dump(grant.authentication), "signed_in_at": grant.signed_in_at.isoformat()}
 
 
-_FIELDS = tuple(field.name for field in fields(Grant))
+_DEFAULTS = {field.name: field.default for field in fields(Grant)}
 
 
 def load_grant(record: object) -> Grant:

@@ -20,6 +20,7 @@ from broker.oidc.clients import Client
 from broker.oidc.codes import Code
 from broker.oidc.device.service import Devices
 from broker.oidc.grant import Grant
+from broker.oidc.jose.dpop import Proof
 from broker.oidc.proofs import KeyProofs
 from broker.oidc.redeem import Asked, Redeemer, check_asked
 from broker.oidc.tokens.refresh import Family
@@ -31,12 +32,24 @@ from claims.decision import Purpose
 class FormRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
     """A token request: parameters from the form only (RFC 6749 section 3.2), each once, checked before."""
 
-    def __init__(self, call: Call, uri: str) -> None:
-        super().__init__(method=call.method, uri=uri, headers=call.headers)
-        self._form = call.form
-        self.payload = BasicOAuth2Payload(self._form)
-        self.resources = tuple(dict.fromkeys(filter(None, call.lists.get("resource", ()))))
-        self.jkt: str | None = None
+    _form: dict[str, str]
+    resources: tuple[str, ...]
+    jkt: str | None
+    proof: Proof | None
+
+    def __init__(self, uri: str) -> None:
+        # Of plain http Authlib makes sure here that it may be: once, as all requests come to the same address.
+        super().__init__(method="POST", uri=uri)
+
+    def of(self, call: Call) -> "FormRequest":
+        """Return what was called, at the same address."""
+        made = FormRequest.__new__(FormRequest)
+        made.__dict__.update(self.__dict__)
+        made.method, made.headers, made._form = call.method, call.headers, call.form
+        made.payload = BasicOAuth2Payload(made._form)
+        made.resources = tuple(dict.fromkeys(filter(None, call.lists.get("resource", ()))))
+        made.jkt = made.proof = None
+        return made
 
     @property
     def form(self) -> dict[str, str]:
@@ -57,7 +70,8 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
 
     def query_authorization_code(self, code: str, client: Client) -> Code | None:
         redeemer: Redeemer = self.server.redeemer
-        return redeemer.take(code, client)
+        authentication: ClientAuthentication = self.server.authentication
+        return redeemer.take(code, client, authentication.check)
 
     def authenticate_user(self, authorization_code: Code) -> Code:
         return authorization_code
@@ -67,7 +81,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no
 
     def generate_token(self, user: Code, **_: object) -> dict[str, object]:
         redeemer: Redeemer = self.server.redeemer
-        return dict(redeemer.of_code(self.request.client, user, self.request.asked))
+        return dict(redeemer.of_code(self.request.client, user, self.server.proven(self.request)))
 
 
 class AlwaysS256(CodeChallenge):  # type: ignore[misc]  # Authlib has no types
@@ -102,7 +116,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no t
         del refresh_token  # the same
         redeemer: Redeemer = self.server.redeemer
         text = self.request.form["refresh_token"]
-        return dict(redeemer.of_family(self.request.client, user, text, self.request.asked))
+        return dict(redeemer.of_family(self.request.client, user, text, self.server.proven(self.request)))
 
 
 class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
@@ -112,7 +126,7 @@ class ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has
 
     def generate_token(self, **_: object) -> dict[str, object]:
         redeemer: Redeemer = self.server.redeemer
-        return dict(redeemer.of_client(self.request.client, self.request.asked))
+        return dict(redeemer.of_client(self.request.client, self.server.proven(self.request)))
 
 
 class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]  # Authlib has no types
@@ -129,7 +143,8 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]  # Authlib has no type
 
     def generate_token(self, user: Grant, **_: object) -> dict[str, object]:
         redeemer: Redeemer = self.server.redeemer
-        return dict(redeemer.of_grant(self.request.client, user, self.request.asked, Purpose.DEVICE_APPROVAL))
+        asked = self.server.proven(self.request)
+        return dict(redeemer.of_grant(self.request.client, user, asked, Purpose.DEVICE_APPROVAL))
 
 
 class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
@@ -147,9 +162,11 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         super().__init__()
         self.redeemer = redeemer
         self.devices = devices
-        self._authentication = authentication
+        self.authentication = authentication
         self._proofs = proofs
         self._endpoint = endpoint
+        # Our own address, not what the Host header says of it: Authlib refuses plain http by it.
+        self._request = FormRequest(endpoint)
         self.register_grant(CodeGrant, [AlwaysS256(required=False)])
         for grant in (RefreshGrant, ServiceGrant, DeviceGrant):
             self.register_grant(grant)
@@ -157,12 +174,30 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
     def authenticate_client(self, request: FormRequest, methods: object, endpoint: str = "token") -> Client:
         del methods
         proof = self._proofs.examine(request.headers, method="POST", url=self._endpoint)
-        client = self._authentication(request.form, request.headers, endpoint)
+        by_code = request.form.get("grant_type") == CodeGrant.GRANT_TYPE and request.form.get("code")
+        # Using up a code brings the kill switches along: CodeGrant looks at them then.
+        authenticate = self.authentication.prove if by_code else self.authentication
+        client = authenticate(request.form, request.headers, endpoint)
         request.client, request.auth_method = client, client.auth_method
-        request.jkt = self._proofs.use(proof)
+        request.jkt = proof.jkt if proof is not None else None
+        request.proof = proof
+        # Of a client that anybody can be, a proof is remembered only once what came with it holds (``proven``).
+        if client.confidential:
+            self.use_proof(request)
         # Before any code is used up: what is wrong with the request alone need not cost one.
         check_asked(client, request.asked)
         return client
+
+    def use_proof(self, request: FormRequest) -> None:
+        """Use the proof of a request up, if it has one. Raises ``InvalidDpopProof`` for one that was used."""
+        self._proofs.use(request.proof)
+        request.proof = None
+
+    def proven(self, request: FormRequest) -> Asked:
+        """Return what is asked beside a grant that holds, once the proof of it is used up. Raises as that."""
+        if request.proof is not None:
+            self.use_proof(request)
+        return request.asked
 
     def validate_requested_scope(self, scope: str | None) -> None:
         """The grants look at scopes themselves, as each means something else by them."""
@@ -174,8 +209,7 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # Authlib has no 
         """Nobody listens."""
 
     def create_oauth2_request(self, request: Call) -> FormRequest:
-        # Our own address, not what the Host header says of it: Authlib refuses plain http by it.
-        return FormRequest(request, self._endpoint)
+        return self._request.of(request)
 
     def handle_response(self, status: int, body: object, headers: list[tuple[str, str]]) -> Answer:
         text = compact(body) if isinstance(body, dict) else str(body)

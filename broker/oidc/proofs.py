@@ -33,9 +33,10 @@ class KeyProofs:
         It comes before whatever else is good for one use, so that nothing is lost to a nonce that was not known.
         Raises ``InvalidDpopProof`` or ``UseDpopNonce``.
         """
-        given = headers.getlist(HEADER)
-        if not given:
+        # A list of a header's values is made of all headers there are.
+        if headers.get(HEADER) is None:
             return None
+        given = headers.getlist(HEADER)
         try:
             return self._proofs.examine(given, method=method, url=url, now=self._clock(), access_token=access_token)
         except UseNonce:

@@ -1,9 +1,10 @@
 """From a code, a refresh token or a device code to tokens: the proof is judged once more on the way."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError
@@ -80,13 +81,19 @@ class Redeemer:
         self._database = database
         self._clock = clock
 
-    def take(self, text: str, client: Client) -> Code | None:
-        """Use a code up and return it, if it is the client's. One that is not there ends what it once led to."""
-        code = self._codes.take(text)
+    def take(self, text: str, client: Client, check: Callable[[Client], None]) -> Code | None:
+        """Use a code up and return it, if it is the client's. One that is not there ends what it once led to.
+
+        ``check`` is called once the code is used up, which brings the kill switches along, and before anything else.
+        """
+        code = self._codes.take(text, self._clock())
+        check(client)
         if code is not None and code.grant.client_id == client.client_id:
             return code
-        # Whoever came first may have been the thief (RFC 6749 section 4.1.2): what they got ends now.
-        self._end(grant_of(text), client, "code_reused")
+        # Whoever came first may have been the thief (RFC 6749 section 4.1.2): what they got ends now. Made-up codes, of
+        # which anybody has any number, leave nothing; one of the version before, while hosts are upgraded, has no seal.
+        if self._codes.made(text) or code is not None or self._has_family(grant_of(text)):
+            self._end(grant_of(text), client, "code_reused")
         return None
 
     def of_code(self, client: Client, code: Code, asked: Asked) -> Mapping[str, object]:
@@ -96,7 +103,7 @@ class Redeemer:
     def of_grant(self, client: Client, grant: Grant, asked: Asked, purpose: Purpose) -> Mapping[str, object]:
         """Return the token response for what was just granted, with a refresh token where that was granted too."""
         now = self._clock()
-        asked = replace(asked, scope=None)
+        asked = asked if asked.scope is None else replace(asked, scope=None)
         _check_key(grant, asked.jkt)
         _check_resources(grant, asked)
         person, verdict = self._judge(client, grant, purpose, now)
@@ -145,7 +152,7 @@ class Redeemer:
         now, grant = self._clock(), family.grant
         _check_key(grant, asked.jkt)
         _check_resources(grant, asked)
-        person, verdict = self._judge(client, grant, Purpose.REFRESH, now)
+        person, verdict = self._judge(client, grant, Purpose.REFRESH, now, family.living)
         # The session may be over; whoever was granted offline access keeps it.
         _, response = self._tokens(client, grant, asked, person, verdict, now, session_bound=False)
         if client.confidential and asked.jkt is not None:
@@ -199,10 +206,7 @@ class Redeemer:
 
     def _end(self, grant_id: str, client: Client, reason: str) -> None:
         self._marks.end_grant(grant_id)
-        with self._database.read() as connection:
-            has_family = self._refresh_tokens.has(connection, grant_id)
-        # Made-up codes, of which anybody has any number, cost no write.
-        if has_family:
+        if self._has_family(grant_id):
             with self._database.begin() as connection:
                 self._refresh_tokens.end(connection, grant_id)
                 self._audit.record(
@@ -214,13 +218,22 @@ class Redeemer:
                 )
         log.warning("grant refused", client=client.client_id, reason=reason)
 
-    def _judge(self, client: Client, grant: Grant, purpose: Purpose, now: datetime) -> tuple[Profile, Verdict]:
+    def _has_family(self, grant_id: str) -> bool:
+        with self._database.read() as connection:
+            return self._refresh_tokens.has(connection, grant_id)
+
+    def _judge(
+        self, client: Client, grant: Grant, purpose: Purpose, now: datetime, living: Sequence[Any] | None = None
+    ) -> tuple[Profile, Verdict]:
         """Return person and verdict. Raises ``InvalidGrantError`` unless account, identity, way in and proof hold."""
         # Ages were judged when the request was answered, just now; at a refresh the client's limit counts again.
-        rule = client.rule if purpose is Purpose.REFRESH else replace(client.rule, max_age=None)
+        timeless = purpose is Purpose.REFRESH or client.rule.max_age is None
+        rule = client.rule if timeless else replace(client.rule, max_age=None)
         demand = Demand(asked_at=now, acr=grant.essential_acr)
         with self._database.read() as connection:
-            judged = self._standing.judge(connection, grant, purpose, now, client=client, rule=rule, demand=demand)
+            judged = self._standing.judge(
+                connection, grant, purpose, now, client=client, rule=rule, demand=demand, living=living
+            )
             # Taken back in the meantime, it counts no more: no statement for a first-party client.
             consented = client.first_party or self._consents.covers(
                 connection, grant.account_id, client.client_id, grant.consent_scopes

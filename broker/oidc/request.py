@@ -10,6 +10,7 @@ from broker.oidc.errors import RedirectError
 from broker.oidc.grant import consent_scopes
 from broker.signin.policy import Demand
 from broker.web.destinations import Destination
+from broker.web.text import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,8 @@ class Reply:
         if self.form_post:
             return Destination(url=self.redirect_uri, fields=fields)
         if "?" not in self.redirect_uri and "#" not in self.redirect_uri:
-            return Destination(url=f"{self.redirect_uri}?{urlencode(fields)}")
+            told = "&".join([f"{name}={quoted(value)}" for name, value in fields.items()])
+            return Destination(url=f"{self.redirect_uri}?{told}")
         parts = urlsplit(self.redirect_uri)
         query = [*parse_qsl(parts.query, keep_blank_values=True), *fields.items()]
         return Destination(url=urlunsplit(parts._replace(query=urlencode(query))))
@@ -97,11 +99,11 @@ class AuthorizationRequest:
 
 def dump(request: AuthorizationRequest) -> dict[str, object]:
     """Return the request as JSON values."""
-    # Not asdict, which copies deeply what is flat.
-    return {name: getattr(request, name) for name in _FIELDS}
+    # Not asdict, which copies deeply what is flat. What was not asked for is not carried along, either.
+    return {name: value for name, default in _DEFAULTS.items() if (value := getattr(request, name)) != default}
 
 
-_FIELDS = tuple(field.name for field in fields(AuthorizationRequest))
+_DEFAULTS = {field.name: field.default for field in fields(AuthorizationRequest)}
 
 
 def load(record: Mapping[str, object]) -> AuthorizationRequest:

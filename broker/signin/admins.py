@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from broker.signin.gate import Refused
+from broker.signin.outcomes import Refused
 from broker.web.texts import ADMINS
 from providers.catalog import EntraSettings, ProviderSettings
 from providers.microsoft.aadsts import needs_admin

@@ -5,19 +5,19 @@ taken once, and bound to the browser that left. Nothing is written for a person 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-
-import structlog
 
 from broker import metrics
 from broker.accounts.service import AccountClosed, Accounts
 from broker.audit.service import Audit
 from broker.limits.sign_ins import SignIns
 from broker.signin.ending import EndedBy, Ending
-from broker.signin.goals import GoalHandler, Landing, ReadingHandler, SignedIn
+from broker.signin.goals import GoalHandler, Landing, Preview, ReadingHandler, SignedIn
+from broker.signin.outcomes import Again, Landed, Refused, closed, elsewhere, expired, switched_off, unavailable
 from broker.signin.proofs import ProviderProofs
+from broker.signin.refusing import Refusals
 from broker.signin.standing import admits, judge
 from broker.signin.transactions import Flow, Goal, Transaction, Transactions, belongs
 from broker.storage.database import Database
@@ -26,12 +26,9 @@ from broker.switches.guard import read_only
 from broker.switches.service import Switches, Thrown
 from broker.tenants.admission import WITHOUT_TENANT, Admission, Admissions
 from broker.tenants.exceptions import Exceptions, Waiver
-from broker.web.errors import BrokerError
 from claims.decision import Reason, Verdict
 from providers.circuit import Circuit
-from providers.provider import Ask, Fault, Identified, Missing, Provider, ProviderError, Return
-
-log = structlog.get_logger(__name__)
+from providers.provider import Ask, Fault, Identified, Provider, ProviderError, Return
 
 # Neither a probe nor whoever shows that they may speak for a tenant gets a session by it.
 SIGNS_NOBODY_IN = frozenset({Goal.PROBE, Goal.MAPPING})
@@ -39,38 +36,6 @@ SIGNS_NOBODY_IN = frozenset({Goal.PROBE, Goal.MAPPING})
 NOBODYS_DOING = frozenset({Fault.UNAVAILABLE, Fault.MISCONFIGURED})
 # What a sign-in changes beyond signing in is not changed while nothing may be.
 CHANGES = frozenset({Goal.LINK, Goal.MAPPING})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
-    """The provider is asked once more."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A sign-in that ended without what was asked for. Either ``verdict`` or ``error`` says why."""
-
-    transaction: Transaction
-    provider: Provider
-    verdict: Verdict | None = None
-    missing: Missing | None = None
-    error: ProviderError | None = None
-
-    @property
-    def reason(self) -> str:
-        """Return the stable code."""
-        if self.verdict is not None:
-            return self.verdict.reason.value
-        return self.error.code.value if self.error is not None else Fault.INVALID_RESPONSE.value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landed:
-    """The user got where they wanted."""
-
-    landing: Landing
 
 
 class Gate:
@@ -109,24 +74,26 @@ class Gate:
         self._exceptions = exceptions
         self._sign_ins = sign_ins
         self._switches = switches
+        self._refusals = Refusals(transactions, database, audit)
 
     def offered(self, transaction: Transaction, now: datetime) -> list[Provider]:
         """Return the providers that may serve this transaction, in configured order."""
-        return self._offered(transaction, self._switches.thrown(now))
+        preview, thrown = self.handlers[transaction.goal].preview(transaction), self._switches.thrown(now)
+        return [each for each in self.providers.values() if self._may_serve(each.id, transaction.goal, preview, thrown)]
 
     def usable(self, now: datetime) -> list[Provider]:
         """Return the providers that may sign people in, in configured order."""
-        return self._usable(self._switches.thrown(now))
+        thrown = self._switches.thrown(now)
+        return [each for each in self.providers.values() if self._is_usable(each.id, thrown)]
 
-    def _offered(self, transaction: Transaction, thrown: Thrown) -> list[Provider]:
-        allowed = self.handlers[transaction.goal].preview(transaction).providers
+    def _may_serve(self, provider_id: str, goal: Goal, preview: Preview, thrown: Thrown) -> bool:
+        if preview.providers is not None and provider_id not in preview.providers:
+            return False
         # A probe signs nobody in, and shows whether one that is switched off would do again.
-        able = list(self.providers.values()) if transaction.goal is Goal.PROBE else self._usable(thrown)
-        return [provider for provider in able if allowed is None or provider.id in allowed]
+        return goal is Goal.PROBE or self._is_usable(provider_id, thrown)
 
-    def _usable(self, thrown: Thrown) -> list[Provider]:
-        on = [each for each in self.providers.values() if each.id not in thrown.providers]
-        return [provider for provider in on if self._proofs.usable(provider.id)]
+    def _is_usable(self, provider_id: str, thrown: Thrown) -> bool:
+        return provider_id not in thrown.providers and self._proofs.usable(provider_id)
 
     def begin(
         self,
@@ -143,12 +110,14 @@ class Gate:
         ``tenant`` and ``domain_hint`` are where the user says they belong. They lead the way and prove nothing; the
         hint is not kept. ``first``: the transaction is new, and remembered with this, if nothing speaks against it.
         """
-        ask = self.handlers[transaction.goal].preview(transaction).ask
-        asked = replace(ask, tenant=tenant or ask.tenant, domain_hint=domain_hint)
+        preview = self.handlers[transaction.goal].preview(transaction)
+        asked = preview.ask
+        if tenant or domain_hint:
+            asked = replace(asked, tenant=tenant or asked.tenant, domain_hint=domain_hint)
         # What is new is kept first: the switches come along with that, and nobody has it yet.
         thrown = Thrown() if first else self._thrown(transaction.goal, provider_id, asked.tenant, now)
-        provider = next((each for each in self._offered(transaction, thrown) if each.id == provider_id), None)
-        if provider is None:
+        provider = self.providers.get(provider_id)
+        if provider is None or not self._may_serve(provider_id, transaction.goal, preview, thrown):
             raise unavailable(provider_id)
         outcome = self._send(transaction, provider, asked, 0, now, first=first)
         if first:
@@ -167,14 +136,7 @@ class Gate:
         if flow is None:
             raise expired("no such state")
         if flow.provider_id != provider_id or not belongs(flow.transaction, browser):
-            raise BrokerError(
-                status=400,
-                code="wrong_browser",
-                title="This sign-in belongs elsewhere",
-                sentence="This sign-in was started in another browser or window.",
-                next_step="Start again where you want to be signed in.",
-                detail="flow of another browser or provider",
-            )
+            raise elsewhere()
         provider = self.providers.get(provider_id)
         if provider is None:
             raise unavailable(provider_id)
@@ -197,7 +159,7 @@ class Gate:
                 return self._challenge(flow, provider, error.again, now)
             if error.code not in NOBODYS_DOING:
                 self._sign_ins.failed(provider_id)
-            return self._fault(flow.transaction, provider, error, now)
+            return self._refusals.faulty(flow.transaction, provider, error, now)
         verdict, waiver = judge(
             requirement, admission, identified.authentication, now, partial(self._waivers, identified, admission, now)
         )
@@ -205,7 +167,7 @@ class Gate:
         if not verdict.satisfied and again is not None and flow.challenges == 0:
             return self._challenge(flow, provider, again, now)
         if not verdict.satisfied and not probing:
-            refused = self._refuse(flow.transaction, provider, verdict, identified.missing, now)
+            refused = self._refusals.unproven(flow.transaction, provider, verdict, identified.missing, now)
             self._sign_ins.failed(provider_id, self._account(identified))
             return refused
         return self._finish(
@@ -262,14 +224,8 @@ class Gate:
                     # Last: a second finisher finds the transaction gone, and the database forgets what it was about
                     # to write.
                     self._end(signed_in.transaction, landing)
-        except AccountClosed as closed:
-            raise BrokerError(
-                status=403,
-                code=f"account_{closed.status}",
-                sentence="This account is closed.",
-                next_step="If you think this is a mistake, write to the people who run this site.",
-                detail="account not active",
-            ) from closed
+        except AccountClosed as error:
+            raise closed(error.status) from error
         if landing.session_token is not None:
             metrics.signed_in(signed_in.provider_id, signed_in.verdict.reason.value)
         if landing.ends is not None:
@@ -330,7 +286,7 @@ class Gate:
             with self.circuits[provider.id].passage():
                 redirect = provider.begin(ask)
         except ProviderError as error:
-            return self._fault(transaction, provider, error, now)
+            return self._refusals.faulty(transaction, provider, error, now)
         flow = Flow(
             transaction=transaction,
             provider_id=provider.id,
@@ -344,85 +300,9 @@ class Gate:
             self._sign_ins.check(provider.id, looked)
         return Again(url=redirect.url)
 
-    def _fault(self, transaction: Transaction, provider: Provider, error: ProviderError, now: datetime) -> Refused:
-        log.warning(
-            "provider fault",
-            provider=provider.id,
-            code=error.code.value,
-            upstream_code=error.upstream_code,
-            correlation_id=error.correlation_id,
-            detail=error.detail,
-        )
-        metrics.faulty(provider.id, error.code.value)
-        refused = Refused(transaction=transaction, provider=provider, error=error)
-        self._remember(refused, now)
-        return refused
-
-    def _refuse(
-        self,
-        transaction: Transaction,
-        provider: Provider,
-        verdict: Verdict,
-        missing: Missing | None,
-        now: datetime,
-    ) -> Refused:
-        metrics.refused(provider.id, verdict.reason.value)
-        refused = Refused(transaction=transaction, provider=provider, verdict=verdict, missing=missing)
-        self._remember(refused, now)
-        return refused
-
-    def _remember(self, refused: Refused, now: datetime) -> None:
-        self._transactions.refuse(refused.transaction, refused.reason, now)
-        if refused.verdict is None:
-            # Nobody was identified: anybody can bring that about as often as they like, and the log has it.
-            return
-        with self._database.begin() as connection:
-            self._audit.record(
-                connection,
-                action="signin.refused",
-                provider_id=refused.provider.id,
-                detail={"reason": refused.reason, "kind": refused.transaction.goal.value},
-                now=now,
-            )
-
 
 def _anew(verdict: Verdict, provider: Provider) -> Ask | None:
     """Return the request for a new authentication, where it was too old: a tenant's limit is known only afterwards."""
     if verdict.reason is Reason.AUTHENTICATION_TOO_OLD and provider.capabilities.can_reauthenticate:
         return Ask(reauthenticate=True)
     return None
-
-
-def expired(detail: str) -> BrokerError:
-    """Return the error for a sign-in that is over: used, too old, or never ours."""
-    return BrokerError(
-        status=400,
-        code="signin_expired",
-        title="This sign-in is over",
-        sentence="This sign-in is over: it was finished already, or took longer than ten minutes.",
-        next_step="Go back to where you came from and sign in again.",
-        detail=detail,
-    )
-
-
-def switched_off(provider_id: str) -> BrokerError:
-    """Return the error for a way of signing in that a kill switch shuts."""
-    return BrokerError(
-        status=403,
-        code="switched_off",
-        title="This way in is shut for now",
-        sentence="The people who run this site have switched this way of signing in off for the time being.",
-        next_step="Go back to where you came from and choose another way to sign in, or try again later.",
-        detail=f"provider {provider_id[:64]!r}, or the tenant, is switched off",
-    )
-
-
-def unavailable(provider_id: str) -> BrokerError:
-    """Return the error for a provider that may not serve this sign-in."""
-    return BrokerError(
-        status=400,
-        code="provider_unavailable",
-        sentence="That way of signing in is not available here.",
-        next_step="Choose another one.",
-        detail=f"provider {provider_id[:64]!r} not offered",
-    )

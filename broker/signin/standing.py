@@ -68,12 +68,16 @@ class Standing:
         client: Client | None = None,
         rule: ClientRule | None = None,
         demand: Demand | None = None,
+        living: Sequence[Any] | None = None,
     ) -> Judged:
-        """Return what the sign-in is worth for ``purpose`` now. ``rule``: in place of the client's own."""
+        """Return what the sign-in is worth for ``purpose`` now. ``rule``: in place of the client's own.
+
+        ``living``: as :meth:`open_way`.
+        """
         requirement = self.policy.requirement(
             purpose, now, rule=rule or (client.rule if client is not None else None), demand=demand
         )
-        return self.meets(connection, proven, requirement, now, client=client)
+        return self.meets(connection, proven, requirement, now, client=client, living=living)
 
     def meets(
         self,
@@ -83,9 +87,13 @@ class Standing:
         now: datetime,
         *,
         client: Client | None = None,
+        living: Sequence[Any] | None = None,
     ) -> Judged:
-        """Return what the sign-in is worth for this requirement, to which its tenant adds its rule."""
-        admission, person = self.open_way(connection, proven, now, client=client)
+        """Return what the sign-in is worth for this requirement, to which its tenant adds its rule.
+
+        ``living``: as :meth:`open_way`.
+        """
+        admission, person = self.open_way(connection, proven, now, client=client, living=living)
         if admission is None or person is None:
             return Judged()
 
@@ -98,11 +106,18 @@ class Standing:
         return Judged(person=person, verdict=verdict)
 
     def open_way(
-        self, connection: Connection, way: Way, now: datetime, *, client: Client | None = None
+        self,
+        connection: Connection,
+        way: Way,
+        now: datetime,
+        *,
+        client: Client | None = None,
+        living: Sequence[Any] | None = None,
     ) -> tuple[Admission | None, Profile | None]:
         """Return the terms of the way a sign-in came, and whose it is; none of what is not open any more.
 
-        One statement, and the kill switches; no proof is judged.
+        One statement, and the kill switches; no proof is judged. ``living`` is what the statement before this one
+        found of :func:`broker.accounts.service.with_living`: where there is no tenant, nothing is asked again.
         """
         if way.provider_id not in self.providers or (client is not None and not client.allows(way.provider_id)):
             return None, None
@@ -111,6 +126,8 @@ class Standing:
         rows: Sequence[Any] = ()
         if way.tenant:
             person, rows = self.accounts.live_beside(connection, way.account_id, way.identity_id, _HELD, tid=way.tenant)
+        elif living is not None:
+            person = self.accounts.living(living, way.account_id, way.identity_id)
         else:
             person = self.accounts.live(connection, way.account_id, way.identity_id)
         admission = self.admissions.read(way.provider_id, way.tenant, rows, now)

@@ -15,6 +15,7 @@ from broker.limits.service import Limits
 from broker.storage.sealed import Entry, SealedRecords, Sealer, digest
 from broker.storage.store import Done, ShortLived, Window
 from broker.switches.service import Switches
+from broker.web import navigation
 
 LIFETIME = timedelta(minutes=10)
 # How far the clock of the host that began a transaction may be ahead of that of another.
@@ -71,7 +72,8 @@ class Transactions:
     def begin(self, goal: Goal, payload: Mapping[str, object], browser: str, now: datetime) -> Transaction:
         """Return a new transaction of the browser whose cookie is ``browser``.
 
-        Raises ``StoreUnavailable``, and ``TooMany`` where too many were begun from the same address.
+        Raises ``StoreUnavailable``, ``TooMany`` where too many were begun from the same address, and as
+        :func:`broker.web.navigation.check`.
         """
         transaction = new(goal, payload, browser, now)
         self.keep(transaction, now)
@@ -115,15 +117,17 @@ class Transactions:
 
         ``first``: in the same step remember its transaction, which is :func:`new`. Raises as :meth:`begin`.
         """
+        transaction = _dump(flow.transaction)
         record = {
-            "transaction": _dump(flow.transaction),
+            "transaction": transaction,
             "provider_id": flow.provider_id,
             "private": dict(flow.private),
             "challenges": flow.challenges,
             "tenant": flow.tenant,
         }
-        entries = [self._entry(flow.transaction, now)] if first else []
-        entries.append(self._flows.entry(state, record, _ttl(flow.transaction, now)))
+        ttl = _ttl(flow.transaction, now)
+        entries = [self._transactions.entry(flow.transaction.id, transaction, ttl)] if first else []
+        entries.append(self._flows.entry(state, record, ttl))
         return self._begun(entries, now, look).looked
 
     def take_flow(self, state: str, now: datetime) -> Flow | None:
@@ -149,6 +153,7 @@ class Transactions:
         return self._transactions.entry(transaction.id, _dump(transaction), _ttl(transaction, now))
 
     def _begun(self, entries: Sequence[Entry], now: datetime, look: Sequence[Window] = ()) -> Done:
+        navigation.check()
         also = self._switches.also()
         done = self._store.step(put=entries, count=self._limits.begun(), look=look, get=also)
         self._switches.saw(done.values, now)

@@ -1,7 +1,6 @@
 """The pages of the way in: the chooser, the redirect, the callback, the refusal, sign-out, and probes."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,13 +9,13 @@ from broker.signin import returns
 from broker.signin.admins import CORRELATION_ID, guid
 from broker.signin.browser import Visit
 from broker.signin.ending import EndedBy
-from broker.signin.gate import Again, Landed, Refused, expired
+from broker.signin.outcomes import Again, Landed, Refused, expired
 from broker.signin.own_goals import own_page
 from broker.signin.transactions import Goal
 from broker.signin.way_in import WayIn, back_url, options, refusal, transaction_of, work_providers
 from broker.signin.work import ask, look_up
 from broker.web import csrf, routes
-from broker.web.call import RAISED, Answer, Call
+from broker.web.call import RAISED, Answer, Call, parameters
 from broker.web.destinations import OUTCOME, Destination, leave, redirect_below
 from broker.web.errors import BrokerError
 from broker.web.relay import PARAMETER, NoRelay
@@ -152,8 +151,8 @@ def probed(way: WayIn, token: str) -> ResponseReturnValue:
 def posted(way: WayIn, provider_id: str) -> ResponseReturnValue:
     """POST /callback/<provider>: from the provider's site, without our cookies, so once round by GET."""
     returned = returns.read("POST", request.form.lists())
-    parameters = {name: [value] for name, value in returned.parameters.items()}
-    sealed = way.relay.seal(provider_id, parameters, way.clock())
+    said = {name: [value] for name, value in returned.parameters.items()}
+    sealed = way.relay.seal(provider_id, said, way.clock())
     return redirect(url_for("callback.arrived", provider_id=provider_id, relay=sealed), code=303)
 
 
@@ -176,7 +175,7 @@ def arrived(way: WayIn, provider_id: str) -> ResponseReturnValue:
 def arrived_below(way: WayIn, provider_id: str, call: Call) -> Answer | None:
     """Answer the same below Flask, but for the pages: those are made above."""
     visit = way.browser.visit_of(call.environ)
-    outcome = _outcome(way, provider_id, parse_qs(call.query, keep_blank_values=True), visit)
+    outcome = _outcome(way, provider_id, parameters(call.query), visit)
     match outcome:
         case Again():
             return redirect_below(outcome.url)

@@ -8,16 +8,17 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from broker.accounts.service import Accounts
+from broker.limits.service import Limits
 from broker.signin.admins import Application, address
 from broker.signin.browser import Browser
 from broker.signin.ending import Ending
-from broker.signin.gate import Gate, Refused, expired
+from broker.signin.gate import Gate
 from broker.signin.goals import Preview
+from broker.signin.outcomes import Refused, expired
 from broker.signin.proofs import ProviderProofs
 from broker.signin.sessions import Sessions
 from broker.signin.transactions import Transaction, Transactions
 from broker.storage.database import Database
-from broker.storage.store import ShortLived
 from broker.web import references
 from broker.web.relay import Relay
 from broker.web.texts import REMEDIES, explain_fault, explain_verdict
@@ -39,7 +40,7 @@ class WayIn:
     accounts: Accounts
     applications: Mapping[str, Application]
     database: Database
-    store: ShortLived
+    limits: Limits
     browser: Browser
     ending: Ending
     session_lifetime: int

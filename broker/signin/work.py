@@ -7,18 +7,16 @@ for the domain of an organisation, which Microsoft gets as a hint.
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from broker.signin.gate import Refused, unavailable
-from broker.signin.transactions import LIFETIME, Transaction
+from broker.limits.errors import in_words
+from broker.limits.service import Limits, Of
+from broker.limits.table import Name
+from broker.signin.outcomes import Refused, unavailable
+from broker.signin.transactions import Transaction
 from broker.signin.way_in import WayIn, refusal, transaction_of, work_providers
-from broker.storage.sealed import digest
-from broker.storage.store import ShortLived, Window
 from broker.tenants.domains import tenant_of
 from broker.web.destinations import Destination, leave_from_form
 from broker.web.errors import BrokerError
 from providers.provider import Provider
-
-MOST_LOOK_UPS = 30
-"""How often somebody may look up the way in one transaction."""
 
 FIELD = "work"
 
@@ -33,15 +31,16 @@ def look_up(way: WayIn, transaction_id: str) -> ResponseReturnValue:
     """POST /work/<transaction>: off to the tenant."""
     transaction = transaction_of(way, transaction_id)
     ways = _ways(way, transaction)
-    if not _may_look_up(way.store, transaction):
+    wait = _wait(way.limits)
+    if wait:
         raise BrokerError(
             status=429,
             code="too_many_look_ups",
             sentence="That was looked up too often.",
-            next_step="Choose another way to sign in, or begin again in ten minutes.",
+            next_step=f"Choose another way to sign in, or wait {in_words(wait)} and try again.",
             detail="limit of look-ups",
             link=("Choose another way", way.browser.entrance(transaction.id)),
-            retry_after=int(LIFETIME.total_seconds()),
+            retry_after=wait,
         )
     typed = request.form.get(FIELD, "")
     with way.database.read() as connection:
@@ -79,7 +78,7 @@ def _page(
     return page, 404 if unknown else 200
 
 
-def _may_look_up(store: ShortLived, transaction: Transaction) -> bool:
-    """Count a look-up, and return whether it is within the limit. Raises ``StoreUnavailable``."""
-    seconds = int(LIFETIME.total_seconds())
-    return store.step(count=[Window(f"work-look-ups:{digest(transaction.id)}", MOST_LOOK_UPS, seconds)]).done
+def _wait(limits: Limits) -> int:
+    """Count a look-up and return 0, or for how many seconds there are no more. Raises ``StoreUnavailable``."""
+    here = limits.here()
+    return limits.wait(Of(Name.WORK_ADDRESS, here)) if here is not None else 0

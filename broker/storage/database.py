@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -73,7 +73,8 @@ class Database:
 
     ``url`` is ``sqlite:///PATH``, ``postgresql://…`` or ``postgresql+psycopg://…`` (psycopg 3 either way);
     anything else raises :class:`ValueError`. Nothing is connected before the first use. ``hurried``: somebody waits for
-    what is asked of it, so PostgreSQL has 10 seconds for each statement. ``replica_url``: a copy, for :meth:`read_stale`.
+    what is asked of it, so PostgreSQL has 10 seconds for each statement. ``replica_url``: a copy, for
+    :meth:`read_stale`.
     """
 
     def __init__(self, url: str, *, hurried: bool = False, replica_url: str | None = None) -> None:
@@ -87,15 +88,13 @@ class Database:
             copy = _postgresql_engine(_parse(replica_url), hurried)
             self._replica = Replica(copy.execution_options(**{READING: True}))
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Yield a connection for reading; each statement sees what was committed before it.
+    def read(self) -> AbstractContextManager[Connection]:
+        """Return a connection for reading; each statement sees what was committed before it. ``with`` gives it back.
 
         Raises :class:`sqlalchemy.exc.OperationalError` when the database cannot be reached, and
         :class:`sqlalchemy.exc.TimeoutError` when all 16 connections are in use for 10 seconds.
         """
-        with self._reader.connect() as connection:
-            yield connection
+        return self._reader.connect()
 
     @contextmanager
     def read_stale(self) -> Iterator[Connection]:
@@ -116,14 +115,12 @@ class Database:
             self._replica.leave_alone(error)
             raise
 
-    @contextmanager
-    def change(self) -> Iterator[Connection]:
-        """Yield a connection on which every statement is a transaction of its own: for a change that is but one.
+    def change(self) -> AbstractContextManager[Connection]:
+        """Return a connection on which every statement is a transaction of its own: for a change that is but one.
 
         Raises as :meth:`begin`.
         """
-        with self._reader.connect() as connection:
-            yield connection
+        return self._reader.connect()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

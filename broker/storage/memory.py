@@ -6,11 +6,17 @@ from math import ceil
 from secrets import token_hex
 from threading import Lock
 
+import structlog
+
 from broker.storage.shortlived import Done, StoreFull, Window, check_ttls
+
+log = structlog.get_logger(__name__)
 
 _SWEEP_SECONDS = 60.0
 # A full store is swept more often, yet not at every write: a sweep looks at everything.
 _SWEEP_SECONDS_FULL = 1.0
+# How often it tells of being full: whoever fills it makes as many requests as they like.
+_TOLD_SECONDS = 60.0
 RESERVED = ("session:", "sessions:", "revoked:", "clients:", "codes:", "switches")
 """How keys and indexes begin that nobody makes who has not signed in, or is an operator."""
 
@@ -34,6 +40,7 @@ class MemoryStore:
         self._windows: dict[str, dict[str, float]] = {}
         self._members = 0
         self._swept_at = clock()
+        self._told_at: float | None = None
 
     def put(self, key: str, value: bytes, ttl: int) -> None:
         self.commit(put=[(key, value, ttl)])
@@ -160,7 +167,13 @@ class MemoryStore:
         if now - self._swept_at >= _SWEEP_SECONDS_FULL:
             self._sweep(now)
         if self._size_with(keys, members) > most and not self._adds_nothing(keys, members):
+            self._tell_full(now)
             raise StoreFull(f"the in-process store holds its {self._max_entries} entries")
+
+    def _tell_full(self, now: float) -> None:
+        if self._told_at is None or now - self._told_at >= _TOLD_SECONDS:
+            self._told_at = now
+            log.error("the in-process store is full", entries=len(self._values) + self._members)
 
     def _adds_nothing(self, keys: Sequence[str], members: Sequence[tuple[str, str]]) -> bool:
         return self._size_with(keys, members) == len(self._values) + self._members

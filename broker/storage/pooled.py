@@ -9,6 +9,8 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
 
+from broker.storage.postgres_wire import Wire
+
 AnyConnection = psycopg.Connection[Any]
 
 READING = "vestibule_read"
@@ -31,7 +33,7 @@ def _connected(connection: AnyConnection, record: Any) -> None:
     connection.autocommit = True
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    record.info.update(poll=poll, used=monotonic())
+    record.info.update(poll=poll, used=monotonic(), wire=Wire(connection))
 
 
 def _begin(connection: Connection) -> None:

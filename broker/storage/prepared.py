@@ -13,6 +13,10 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.types import TypeEngine
 
 _Convert = Callable[[Any], Any]
+Rows = Sequence[Sequence[Any]]
+_Read = tuple[Rows, int]
+# In place of the name of a database: as :mod:`broker.storage.postgres_wire` takes statements.
+_WIRE = "wire"
 
 
 class Prepared:
@@ -24,8 +28,7 @@ class Prepared:
 
     def all(self, connection: Connection, **parameters: object) -> list[Any]:
         """Return the rows, with their columns by name. Raises as ``connection.execute`` does."""
-        compiled = self._of(connection.dialect)
-        rows: list[Any] = self._run(connection, compiled, parameters, lambda cursor: cursor.fetchall())
+        compiled, rows, _ = self._run(connection, parameters, _fetched)
         return compiled.named(rows)
 
     def first(self, connection: Connection, **parameters: object) -> Any:
@@ -35,34 +38,53 @@ class Prepared:
 
     def change(self, connection: Connection, **parameters: object) -> int:
         """Return how many rows were changed. Raises as ``connection.execute`` does."""
-        changed: int = self._run(connection, self._of(connection.dialect), parameters, lambda cursor: cursor.rowcount)
+        _, _, changed = self._run(connection, parameters, _changed)
         return changed
 
-    def _of(self, dialect: Dialect) -> "_Compiled":
-        compiled = self._compiled.get(dialect.name)
+    def _of(self, dialect: Dialect, kind: str) -> "_Compiled":
+        compiled = self._compiled.get(kind)
         if compiled is None:
-            compiled = self._compiled[dialect.name] = _Compiled(self._statement, dialect)
+            own = type(dialect)(paramstyle="numeric_dollar") if kind == _WIRE else dialect  # type: ignore[call-arg]  # of each
+            compiled = self._compiled[kind] = _Compiled(self._statement, own)
         return compiled
 
     def _run(
-        self, connection: Connection, compiled: "_Compiled", given: Mapping[str, object], read: Callable[[Any], Any]
-    ) -> Any:
-        parameters, listeners = compiled.parameters(given), connection.engine.dispatch
-        kept = connection.connection.info
-        # A cursor lives as long as its connection, and is away while it is in use.
-        cursor = kept.pop("cursor", None) or connection.connection.cursor()
+        self, connection: Connection, given: Mapping[str, object], read: Callable[[Any], "_Read"]
+    ) -> "tuple[_Compiled, Rows, int]":
+        kept, dialect, listeners = connection.connection.info, connection.dialect, connection.engine.dispatch
+        cursor: Any = None
+        wire = kept.get("wire")
+        if wire is not None and wire.is_free:
+            compiled = self._of(dialect, _WIRE)
+        else:
+            # A cursor lives as long as its connection, and is away while it is in use.
+            wire, compiled = None, self._of(dialect, dialect.name)
+            cursor = kept.pop("cursor", None) or connection.connection.cursor()
+        parameters = compiled.parameters(given)
         for listener in listeners.before_cursor_execute:
             listener(connection, cursor, compiled.text, parameters, None, False)
         try:
-            cursor.execute(compiled.text, parameters)
-            found = read(cursor)
+            if wire is not None:
+                rows, changed = wire(compiled.text, parameters)
+            else:
+                cursor.execute(compiled.text, parameters)
+                rows, changed = read(cursor)
         except Exception as error:
             # SQLAlchemy's own way: the error becomes its own, a connection that is gone is given up, who listens hears.
             connection._handle_dbapi_exception(error, compiled.text, parameters, cursor, None)
         for listener in listeners.after_cursor_execute:
             listener(connection, cursor, compiled.text, parameters, None, False)
-        kept["cursor"] = cursor
-        return found
+        if cursor is not None:
+            kept["cursor"] = cursor
+        return compiled, rows, changed
+
+
+def _fetched(cursor: Any) -> "_Read":
+    return cursor.fetchall(), 0
+
+
+def _changed(cursor: Any) -> "_Read":
+    return (), cursor.rowcount
 
 
 class _Compiled:
@@ -91,7 +113,7 @@ class _Compiled:
                 values[name] = convert(values[name])
         return values if self._order is None else tuple(values[name] for name in self._order)
 
-    def named(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
+    def named(self, rows: Rows) -> list[Any]:
         """Return the rows of the driver, converted and with names."""
         if not self._inward:
             return [self._row._make(row) for row in rows]

@@ -6,6 +6,7 @@ which one node is the master. A Cluster so brings another node when one fails, a
 
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future
 from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -14,7 +15,14 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.crc import key_slot
-from redis.exceptions import ClusterDownError, ConnectionError, MovedError, RedisClusterException, TimeoutError
+from redis.exceptions import (
+    ClusterDownError,
+    ConnectionError,
+    MovedError,
+    ReadOnlyError,
+    RedisClusterException,
+    TimeoutError,
+)
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -104,8 +112,8 @@ class _Cluster:
         self._nodes = [ClusterNode(host, port) for host, port in hosts]  # type: ignore[no-untyped-call]  # has no types
         self._options = options
         self._lock = Lock()
-        self._cluster: RedisCluster | None = None
-        self._wire: Wire | None = None
+        self._wire: _Server | None = None
+        self._asking: Future[_Server] | None = None
 
     def __call__(self, *command: str | bytes | int) -> Any:
         wire = self._wire or self._find(None)
@@ -114,31 +122,60 @@ class _Cluster:
         except MovedError:
             # It was not carried out there, and the node that has the slot now is asked once.
             return self._find(wire)(*command)
-        except (ClusterDownError, ConnectionError, TimeoutError):
-            with self._lock:
-                if self._wire is wire:
-                    self._wire = None
+        except (ClusterDownError, ReadOnlyError, ConnectionError, TimeoutError):
+            self._forget(wire)
             raise
 
     def close(self) -> None:
-        if self._cluster is not None:
-            self._cluster.close()
+        if self._wire is not None:
+            self._wire.close()
 
-    def _find(self, gone: Wire | None) -> Wire:
-        """Return what leads to the node that has the slot, asked anew unless another thread did since ``gone``."""
+    def _forget(self, wire: "_Server") -> None:
         with self._lock:
-            if self._wire is None or self._wire is gone:
+            if self._wire is wire:
                 self._wire = None
-                self.close()
-                try:
-                    self._wire = self._ask()
-                except RedisClusterException as error:
-                    raise ConnectionError("no node that has the slot") from error  # which is a RedisError
-            return self._wire
+        # Others wait for answers that it may well give.
+        wire.let_go()
 
-    def _ask(self) -> Wire:
+    def _find(self, gone: "_Server | None") -> "_Server":
+        """Return what leads to the node that has the slot, asked anew unless another thread did since ``gone``.
+
+        However many find that they do not know, one asks, and all have what came of it: silent nodes take each of us as
+        long as they take one.
+        """
+        if gone is not None:
+            self._forget(gone)
+        with self._lock:
+            if self._wire is not None:
+                return self._wire
+            asking, mine = self._asking, self._asking is None
+            if asking is None:
+                asking = self._asking = Future()
+        if mine:
+            self._answer(asking)
+        try:
+            return asking.result()
+        except RedisClusterException as error:
+            raise ConnectionError("no node that has the slot") from error  # which is a RedisError
+
+    def _answer(self, asking: "Future[_Server]") -> None:
+        try:
+            found = self._ask()
+        except BaseException as error:
+            with self._lock:
+                self._asking = None
+            asking.set_exception(error)
+            return
+        with self._lock:
+            self._wire, self._asking = found, None
+        asking.set_result(found)
+
+    def _ask(self) -> "_Server":
         # A part of the slots that nobody serves is of no matter as long as it is not ours.
         cluster = RedisCluster(startup_nodes=self._nodes, require_full_coverage=False, **self._options)
-        self._cluster = cluster
-        node = cluster.nodes_manager.get_node_from_slot(key_slot(CLUSTER_PREFIX.encode()))
-        return Wire(cluster.get_redis_connection(node))
+        try:
+            node = cluster.nodes_manager.get_node_from_slot(key_slot(CLUSTER_PREFIX.encode()))
+        finally:
+            cluster.close()
+        # Not the cluster's own: whoever closes it hangs up what others wait for.
+        return _Server(Redis(host=node.host, port=node.port, **self._options))

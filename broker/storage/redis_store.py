@@ -1,7 +1,6 @@
 """The short-lived store of any number of processes: Redis 6.2 or later."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from secrets import token_hex
 from typing import cast
 
@@ -99,36 +98,36 @@ class RedisStore:
 
     def put(self, key: str, value: bytes, ttl: int) -> None:
         check_ttls([ttl])
-        with _failing_closed():
+        with _FAILING_CLOSED:
             self._send("SET", self._key(key), value, "EX", ttl)
 
     def get(self, key: str) -> bytes | None:
-        with _failing_closed():
+        with _FAILING_CLOSED:
             return cast("bytes | None", self._send("GET", self._key(key)))
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         if not keys:
             return []
-        with _failing_closed():
+        with _FAILING_CLOSED:
             return cast("list[bytes | None]", self._send("MGET", *[self._key(key) for key in keys]))
 
     def take(self, key: str) -> bytes | None:
-        with _failing_closed():
+        with _FAILING_CLOSED:
             return cast("bytes | None", self._send("GETDEL", self._key(key)))
 
     def add(self, key: str, value: bytes, ttl: int) -> bool:
         check_ttls([ttl])
-        with _failing_closed():
+        with _FAILING_CLOSED:
             return self._send("SET", self._key(key), value, "EX", ttl, "NX") is not None
 
     def delete(self, *keys: str) -> None:
         if not keys:
             return
-        with _failing_closed():
+        with _FAILING_CLOSED:
             self._send("DEL", *[self._key(key) for key in keys])
 
     def members(self, index: str) -> set[str]:
-        with _failing_closed():
+        with _FAILING_CLOSED:
             found = cast("list[bytes]", _MEMBERS(self._send, [self._index(index)], []))
         return {member.decode() for member in found}
 
@@ -172,18 +171,18 @@ class RedisStore:
         arguments += [member for _, member in unindex]
         for each in (*count, *look):
             arguments += [each.size, each.seconds]
-        with _failing_closed():
+        with _FAILING_CLOSED:
             done, taken, values, waits, looked = _STEP(self._send, keys, arguments)
         return Done(done=done == 1, taken=taken, values=values, waits=waits, looked=looked, mark=mark)
 
     def uncount(self, keys: Sequence[str], mark: str) -> None:
         if not keys:
             return
-        with _failing_closed():
+        with _FAILING_CLOSED:
             _UNCOUNT(self._send, [self._window(key) for key in keys], [mark])
 
     def forget(self, kind: str) -> None:
-        with _failing_closed():
+        with _FAILING_CLOSED:
             cursor: bytes | int = 0
             while True:
                 cursor, keys = self._send("SCAN", cursor, "MATCH", self._key(f"{kind}:*"), "COUNT", 1000)
@@ -205,10 +204,14 @@ class RedisStore:
         return f"{self._prefix}window:{key}"
 
 
-@contextmanager
-def _failing_closed() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        # The library's own text may name the server, and with an address also its password.
-        raise StoreUnavailable(f"Redis: {type(error).__name__}") from error
+class _FailingClosed:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, RedisError):
+            # The library's own text may name the server, and with an address also its password.
+            raise StoreUnavailable(f"Redis: {type(error).__name__}") from error
+
+
+_FAILING_CLOSED = _FailingClosed()

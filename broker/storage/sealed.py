@@ -6,7 +6,7 @@ the record: the key is a SHA-256 of the handle, the value AES-256-GCM bound to t
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from broker.keys.cipher import Undecryptable
@@ -68,8 +68,15 @@ class SealedRecords:
 
     def take(self, handle: str) -> dict[str, object] | None:
         """Return the record and remove it, atomically: of many takers one gets it. Raises ``StoreUnavailable``."""
+        return self.take_and_get(handle, ())[0]
+
+    def take_and_get(self, handle: str, keys: Sequence[str]) -> tuple[dict[str, object] | None, Sequence[bytes | None]]:
+        """Return the record as :meth:`take`, and in the same step the values of other keys of the store."""
         key = self.key(handle)
-        return self.open(key, self._store.take(key))
+        if not keys:
+            return self.open(key, self._store.take(key)), ()
+        step = self._store.step(take=[key], get=keys)
+        return self.open(key, step.taken[0]), step.values
 
     def open(self, key: str, value: bytes | None) -> dict[str, object] | None:
         """Return the record that the store had under ``key``, or none."""

@@ -39,6 +39,10 @@ class Admission(Tenant):
 
     def counted(self, authentication: Authentication) -> Authentication:
         """Return what counts of it now: an authentication context is worth what is attested of it today."""
+        if all(each.kind is not Kind.ACRS for each in authentication.evidence):
+            return authentication
+        if all(each.kind is not Kind.ACRS for each in authentication.evidence):
+            return authentication
         evidence = (self._counted(each) if each.kind is Kind.ACRS else each for each in authentication.evidence)
         return replace(authentication, evidence=tuple(each for each in evidence if each is not None))
 

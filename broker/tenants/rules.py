@@ -57,6 +57,10 @@ def changed(old: Rule, new: Rule) -> frozenset[str]:
 
 def tighten(requirement: Requirement, rule: Rule) -> Requirement:
     """Return ``requirement`` with what the rule asks of the proof. The rest of it is not for ``decide`` to judge."""
+    if rule is NOTHING_MORE:
+        return requirement
+    if rule.strength is None and rule.bindings is None and rule.max_age is None:
+        return requirement
     return replace(
         requirement,
         strength=max(requirement.strength, rule.strength or Strength.NONE),

@@ -8,8 +8,10 @@ from urllib.parse import unquote_plus
 
 from flask import Response, request
 from werkzeug.datastructures import EnvironHeaders
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import BadRequest, ClientDisconnected
 from werkzeug.http import parse_options_header
+
+from broker.web.caps import too_many
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -54,8 +56,15 @@ class Call:
 
     @cached_property
     def lists(self) -> Mapping[str, list[str]]:
-        """The parameters of the form, each with all its values (WHATWG URL, section 5.1); empty without a form."""
-        return parameters(self.body.decode("utf-8", "replace")) if self.mimetype == FORM else {}
+        """The parameters of the form, each with all its values (WHATWG URL, section 5.1); empty without a form.
+
+        Raises ``BadRequest`` for a form with more of them than anything we answer, as Flask's requests do.
+        """
+        if self.mimetype != FORM:
+            return {}
+        if too_many(self.body):
+            raise BadRequest
+        return parameters(self.body.decode("utf-8", "replace"))
 
     @cached_property
     def form(self) -> dict[str, str]:

@@ -62,6 +62,8 @@ class Direct:
         endpoint, handler, silent, _ = found
         environ[references.ENDPOINT] = endpoint
         call = Call(environ)
+        if silent:
+            environ[references.UNTOLD] = True
         try:
             answer = handler(call) if silent else self._in_context(handler, call)
         except Exception as error:
@@ -75,14 +77,14 @@ class Direct:
         """Have every line that is logged meanwhile carry the reference of the request."""
         context = structlog.contextvars
         context.clear_contextvars()
-        context.bind_contextvars(reference=references.of(call.environ))
+        bound = context.bind_contextvars(reference=references.of(call.environ))
         address.come_from(call.environ)
         try:
             with self._around():
                 return handler(call)
         finally:
             address.come_from(None)
-            context.clear_contextvars()
+            context.reset_contextvars(**bound)
 
     def _send(self, call: Call, answer: Answer, start_response: Callable[..., Any]) -> Iterable[bytes]:
         # Whatever is not public is kept by nobody, whatever it says itself.

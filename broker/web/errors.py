@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from broker.logs import frames
 from broker.web import problems, references
-from broker.web.problems import Problem
+from broker.web.problems import LATER, RETRY_AFTER, Problem
 from broker.web.texts import Link
 
 _log = logging.getLogger(__name__)
@@ -23,8 +23,6 @@ _log = logging.getLogger(__name__)
 API_BLUEPRINT = "oidc_api"
 MANAGEMENT_PREFIX = "/api/"
 """What the paths of the management API begin with, and no other path does."""
-RETRY_AFTER = 10
-"""Seconds after which to come back, where nobody knows how long it takes (RFC 9110 section 10.2.3)."""
 
 
 class BrokerError(Exception):
@@ -33,7 +31,7 @@ class BrokerError(Exception):
     ``sentence`` and ``next_step`` are shown to the person and must be our own words; ``link`` is a label and
     a URL. ``detail`` goes to the log, and carries nothing personal. ``title`` replaces
     the one that follows from the status, where that one says something else. ``retry_after``: seconds until it
-    may be tried again (RFC 9110 section 10.2.3), where that is known.
+    may be tried again (RFC 9110 section 10.2.3), where that is known. ``quiet``: somebody else tells operators of it.
     """
 
     def __init__(
@@ -47,6 +45,7 @@ class BrokerError(Exception):
         link: tuple[str, str] | None = None,
         title: str | None = None,
         retry_after: int | None = None,
+        quiet: bool = False,
     ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.title = title
@@ -57,6 +56,7 @@ class BrokerError(Exception):
         self.detail = detail
         self.link = link
         self.retry_after = retry_after
+        self.quiet = quiet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ def init(app: Flask) -> None:
 
 
 def _broker_error(error: BrokerError) -> ResponseReturnValue:
-    level = logging.ERROR if error.status >= 500 else logging.INFO
+    level = logging.ERROR if error.status >= 500 and not error.quiet else logging.INFO
     _record(level, error.code, error.status, error.detail)
     text = _Text(
         code=error.code,
@@ -219,10 +219,7 @@ def _answer(
 ) -> ResponseReturnValue:
     reference = references.current()
     if request.path.startswith(MANAGEMENT_PREFIX):
-        later = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
-        said = Problem(
-            status=status, code=text.code, title=text.title, detail=text.sentence, headers={**later, **(headers or {})}
-        )
+        said = Problem(status=status, code=text.code, title=text.title, detail=text.sentence, headers=headers)
         return problems.answer(said, reference)
     if _wants_json():
         description = _NOT_FOR_DESCRIPTION.sub("?", text.sentence)
@@ -240,7 +237,7 @@ def _answer(
         response = make_response(page)
     response.headers.update(headers or {})
     response.status_code = status
-    if status == 503:
+    if status in LATER:
         response.headers.setdefault("Retry-After", str(RETRY_AFTER))
     return response
 

@@ -9,6 +9,10 @@ from flask import Response
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:vestibule:problem:"
 """What comes before the code in the ``type`` of a problem."""
+RETRY_AFTER = 10
+"""Seconds after which to come back, where nobody knows how long it takes (RFC 9110 section 10.2.3)."""
+LATER = frozenset({429, 503})
+"""The statuses that say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,5 +67,7 @@ def answer(problem: Problem, reference: str) -> Response:
             {"field": each.field, "code": each.code, "detail": each.detail} for each in problem.errors
         ]
     response = Response(json.dumps(document), status=problem.status, mimetype=MEDIA_TYPE)
+    if problem.status in LATER:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
     response.headers.update(problem.headers)
     return response

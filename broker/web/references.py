@@ -18,6 +18,8 @@ _SIGNS = (ALPHABET * 8).encode()
 REFERENCE = "vestibule.reference"
 ENDPOINT = "vestibule.endpoint"
 """The key of the route's name, such as ``signin.choose``."""
+UNTOLD = "vestibule.untold"
+"""The key of a request that has no line in the log: of what is public and the same for everybody."""
 
 
 def of(environ: dict[str, Any]) -> str:

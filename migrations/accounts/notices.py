@@ -60,9 +60,11 @@ class Notices:
         )
         self.people(connection, ids, "A decision is wanted", text, now)
 
-    def address(self, connection: Connection, email: str, subject: str, text: str, now: datetime) -> None:
-        """Tell an address that somebody named, such as that of a future admin."""
-        self._mail(connection, email, subject, text, now)
+    def address(
+        self, connection: Connection, email: str, subject: str, text: str, now: datetime, *, withheld: bool
+    ) -> None:
+        """Tell an address that somebody named, such as that of a future admin. ``withheld`` as in ``enqueue_mail``."""
+        self._mail(connection, email, subject, text, now, withheld=withheld)
 
     def link(self, connection: Connection, case: Case, verb: Verb, expires_at: datetime) -> str:
         """Return the address of a new link for a mail."""
@@ -72,8 +74,19 @@ class Notices:
         """Return the address of a page of ours."""
         return f"{self._issuer}{path}"
 
-    def _mail(self, connection: Connection, to: str, subject: str, text: str, now: datetime) -> None:
-        enqueue_mail(self._outbox, connection, to=to, subject=subject, text=text, now=now, expires_at=now + _TRIED_FOR)
+    def _mail(
+        self, connection: Connection, to: str, subject: str, text: str, now: datetime, *, withheld: bool = False
+    ) -> None:
+        enqueue_mail(
+            self._outbox,
+            connection,
+            to=to,
+            subject=subject,
+            text=text,
+            now=now,
+            expires_at=now + _TRIED_FOR,
+            withheld=withheld,
+        )
 
 
 def day(at: datetime) -> str:

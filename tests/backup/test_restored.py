@@ -1,10 +1,11 @@
 """A restored broker: from either database into either, of this schema and the one before, and people sign in."""
 
+import json
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import requests
 from redis import Redis
 from sqlalchemy import Connection, delete, func, insert, select, text
 
-from broker.accounts.model import accounts, identities
+from broker.accounts.model import accounts, email_changes, identities
+from broker.accounts.organizations.model import changes, organizations
 from broker.audit.model import audit_entries
 from broker.audit.service import Audit
 from broker.backup.document import Head, end_line, head_line, table_lines
@@ -26,6 +28,7 @@ from broker.settings import Settings
 from broker.storage import schema
 from broker.storage.database import Database
 from broker.storage.redis_store import RedisStore
+from migrations.accounts.model import cases, legacy_accounts, links
 from providers.standins import Standins
 from tests.servers import fresh_database
 from tests.world import TIMEOUT, Arrival, World, running
@@ -57,7 +60,13 @@ def taken(database: Database, settings: Settings, progress: Progress = silent) -
 
 
 def put_back(
-    file: BytesIO, database: Database, settings: Settings, *, keep_grants: bool = False, progress: Progress = silent
+    file: BytesIO,
+    database: Database,
+    settings: Settings,
+    *,
+    keep_grants: bool = False,
+    progress: Progress = silent,
+    now: datetime = NOW,
 ) -> Contents:
     return restore(
         Sealed(file, PASSPHRASE),
@@ -67,7 +76,7 @@ def put_back(
         keep_grants=keep_grants,
         end_sessions=lambda: None,
         progress=progress,
-        now=NOW,
+        now=now,
     )
 
 
@@ -198,6 +207,58 @@ def test_every_table_comes_back_from_either_database_into_either(
             assert last[0] == last[1] == 6
         again = check(Sealed(taken(fresh, settings), PASSPHRASE), silent)
         assert again.counts.keys() == contents.counts.keys()
+        fresh.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_waited_waits_as_long_again_after_the_restore(
+    request: pytest.FixtureRequest, database: Database, tmp_path: Path, kind: str
+) -> None:
+    settings = settings_of(tmp_path)
+    fill(database, settings)
+    day, later = timedelta(days=1), NOW + timedelta(days=5)
+    with database.begin() as connection:
+        connection.execute(insert(organizations).values(id="a0", name="A", name_key="a", rule="{}"))
+        change = {"organization_id": "a0", "kind": "rule", "payload": "{}", "requested_by": "a1", "requested_at": NOW}
+        waiting = {"id": "w", "target": "w", "state": "pending", "effective_at": NOW + day}
+        stopped = {"id": "s", "target": "s", "state": "stopped", "effective_at": NOW + day}
+        connection.execute(insert(changes), [change | waiting, change | stopped])
+        legacy = {"registry_id": "r", "kind": "person", "state": "waiting", "email_confirmed": True, "packages": "[]"}
+        counts = {"downloads": 0, "keys": 0, "imported_at": NOW, "forget_at": NOW + 900 * day, "source_mac": "m"}
+        connection.execute(insert(legacy_accounts), [legacy | counts, legacy | counts | {"registry_id": "q"}])
+        way = {"account_id": "a1", "identity_id": "i", "provider_id": "github", "tenant": "", "guest": False}
+        case = {"kind": "claim", "registry_id": "r", "signed_in_at": NOW, "started_at": NOW - day} | way
+        due = {"id": "c", "state": "waiting", "due_at": NOW + 2 * day, "effective_at": None, "undo_until": None}
+        done = {"id": "d", "registry_id": "q", "state": "effective", "due_at": NOW, "effective_at": NOW}
+        connection.execute(insert(cases), [case | due, case | done | {"undo_until": NOW + 14 * day}])
+        ends = {"c": NOW + 2 * day, "d": NOW + 14 * day, "gone": NOW - day}
+        links_of = [
+            {"token_hash": name, "case_id": "c" if name == "gone" else name, "verb": "stop", "expires_at": end}
+            for name, end in ends.items()
+        ]
+        connection.execute(insert(links), links_of)
+        connection.execute(
+            insert(email_changes).values(token_hash="t", account_id="a1", email_sealed=b"x", expires_at=NOW + day)
+        )
+    file = taken(database, settings)
+    with new_database(request, tmp_path, kind) as url:
+        fresh = Database(url)
+        put_back(file, fresh, settings, keep_grants=True, now=later)
+        with fresh.read() as connection:
+            assert dict(connection.execute(select(changes.c.id, changes.c.effective_at)).tuples().all()) == {
+                "w": later + day,
+                "s": NOW + day,
+            }
+            held = connection.execute(select(cases.c.due_at, cases.c.undo_until).order_by(cases.c.id)).all()
+            assert held == [(later + 3 * day, None), (NOW, later + 14 * day)]
+            assert dict(connection.execute(select(links.c.token_hash, links.c.expires_at)).tuples().all()) == {
+                "c": later + 3 * day,
+                "d": later + 14 * day,
+                "gone": NOW - day,
+            }
+            assert connection.execute(select(func.count()).select_from(email_changes)).scalar_one() == 0
+            entry = select(audit_entries.c.detail).where(audit_entries.c.action == "backup.restored")
+            assert json.loads(connection.execute(entry).scalar_one()) == {"count": "3", "state": "kept"}
         fresh.dispose()
 
 

@@ -1,5 +1,6 @@
 """vestibule backup and restore: one sealed file, looked at before it is believed, and everything in it or nothing."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -72,7 +73,8 @@ def test_what_was_taken_is_what_comes_back(taken: Path, filled: Run, config: Pat
     assert {name: each for name, each in after.items() if name != "audit_entries"} == {
         name: each for name, each in before.items() if name != "audit_entries"
     }
-    assert set(before["audit_entries"]) < set(after["audit_entries"])
+    (outcome,) = set(before["audit_entries"]) - set(after["audit_entries"])
+    assert "backup.taken" in outcome, "how it ended is known only once the file is in place"
     assert actions(config)[-2:] == ["backup.taken", "backup.restored"]
     assert filled("audit", "verify").exit_code == 0
     assert filled(*CLIENT).exit_code == 2, "the client is there"
@@ -174,6 +176,31 @@ def test_the_configuration_comes_along_where_it_is_wanted(
     assert filled(*taking).exit_code == 0
     assert restored(filled, file, "--configuration-to", str(tmp_path / "c.toml")).exit_code == 0
     assert (tmp_path / "c.toml").read_text() == config.read_text()
+    both = ("--secrets-to", str(tmp_path / "s.toml"), "--configuration-to")
+    done = restored(filled, file, *both, str(tmp_path / "c.toml"))
+    assert (done.exit_code, "is there already" in done.output) == (2, True)
+    done = restored(filled, file, *both, str(tmp_path / "s.toml"))
+    assert (done.exit_code, "Name two files" in done.output) == (2, True)
+    assert not (tmp_path / "s.toml").exists(), "none is written where one cannot be"
+
+
+def test_a_backup_that_did_not_come_to_an_end_is_recorded_as_such(
+    filled: Run, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(table: str, rows: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("broker.commands.backup.tell", interrupted)
+    filled("backup", str(tmp_path / "x"), "--passphrase-variable", "BACKUP_PASSPHRASE")
+    assert not list(tmp_path.glob("x*"))
+    with sqlite3.connect(config.parent / "vestibule.db") as connection:
+        said = [
+            json.loads(each)
+            for (each,) in connection.execute(
+                "SELECT detail FROM audit_entries WHERE action = 'backup.taken' ORDER BY id"
+            )
+        ]
+    assert [each["state"] for each in said] == ["begun", "failed"]
 
 
 def test_a_passphrase_comes_from_a_file_of_its_owner_or_the_environment(filled: Run, tmp_path: Path) -> None:

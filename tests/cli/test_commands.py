@@ -41,7 +41,9 @@ def actions(config: Path) -> list[object]:
 def test_the_version_is_told() -> None:
     done = CliRunner().invoke(main, ["--version"])
     assert done.exit_code == 0
-    assert re.fullmatch(r"vestibule \d+\.\d+\.\d+ \(commit ([0-9a-f]{40}(, with changes after it)?|unknown)\)\n", done.output)
+    assert re.fullmatch(
+        r"vestibule \d+\.\d+\.\d+ \(commit ([0-9a-f]{40}(, with changes after it)?|unknown)\)\n", done.output
+    )
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,18 @@ def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_only_the_proxy_reaches_those_who_believe_it_and_only_prometheus_the_numbers() -> None:
+    (policy,) = [each["spec"] for each in manifests("NetworkPolicy") if each["metadata"]["name"] == "vestibule"]
+    assert policy["policyTypes"] == ["Ingress"]
+    (serving, _) = manifests("Deployment")
+    named = {each["containerPort"] for each in serving["spec"]["template"]["spec"]["containers"][0]["ports"]}
+    assert policy["podSelector"]["matchLabels"].items() <= serving["spec"]["template"]["metadata"]["labels"].items()
+    rules = {port["port"]: rule["from"] for rule in policy["ingress"] for port in rule["ports"]}
+    assert named <= set(rules)
+    for who in rules.values():
+        assert all("namespaceSelector" in each for each in who)
+
+
 def test_nginx_believes_no_client_and_hands_on_whole_requests() -> None:
     said = list(directives((CONFIG / "nginx.conf").read_text()))
     headers = dict(value.split(" ", 1) for name, value in said if name == "proxy_set_header")
@@ -188,6 +200,8 @@ def test_nginx_believes_no_client_and_hands_on_whole_requests() -> None:
     assert ("proxy_request_buffering", "on") in said
     assert ("access_log", "off") in said
     assert ("client_max_body_size", "64k") in said
+    assert ("underscores_in_headers", "off") in said
+    assert ("ignore_invalid_headers", "on") in said
 
 
 def test_the_image_names_no_index_and_no_secret_and_is_not_root() -> None:
@@ -197,10 +211,14 @@ def test_the_image_names_no_index_and_no_secret_and_is_not_root() -> None:
     lines = text.replace("\\\n", " ").splitlines()
     users = [line for line in lines if line.startswith("USER ")]
     assert users == ["USER 10001:10001"]
+    copied = [each for line in lines if line.startswith("COPY ") for each in line.split()[1:-1] if "--" not in each]
+    assert set(copied) & {".", "config", ".git"} == set()
     variables = dict(each.split("=", 1) for line in lines if line.startswith("ENV ") for each in line.split()[1:])
     assert all(known(name) for name in variables if name.startswith("VESTIBULE"))
     entry, command = (re.findall(rf'^{word} \["(\w+)"\]$', text, re.MULTILINE) for word in ("ENTRYPOINT", "CMD"))
     assert entry == ["vestibule"]
     assert understood(command).name == "serve"
-    for earlier, later in pairwise([line for line in lines if line.startswith("COPY . .") or "require-hashes" in line]):
+    for earlier, later in pairwise(
+        [line for line in lines if line.startswith("COPY broker") or "require-hashes" in line]
+    ):
         assert "require-hashes" in earlier, later  # what changes with every commit comes last

@@ -105,6 +105,11 @@ def test_subjects_and_what_they_are_counted_at_are_apart(store: ShortLived) -> N
         ("2001:db8:1:2::1", "2001:0db8:1:2:ffff:ffff:ffff:ffff"),
         ("2001:db8:1:2::1", "[2001:DB8:1:2::abcd]:1"),
         ("fe80::1%eth0", "fe80::2%eth1"),
+        # Translators and tunnels: RFC 6052, 3056 and 4380.
+        ("192.0.2.7", "64:ff9b::192.0.2.7"),
+        ("192.0.2.7", "[64:ff9b::c000:207]:443"),
+        ("192.0.2.7", "2002:c000:207:1::1"),
+        ("192.0.2.7", "2001:0:c633:6401:0:1234:3fff:fdf8"),
         (None, ""),
         ("unix:", "not an address"),
     ],
@@ -119,6 +124,9 @@ def test_t12_another_network_is_another_address() -> None:
     limits = counting(MemoryStore())
     assert limits.of_address("2001:db8:1:2::1") != limits.of_address("2001:db8:1:3::1")
     assert limits.of_address("192.0.2.7") != limits.of_address("192.0.2.8")
+    assert limits.of_address("64:ff9b::192.0.2.7") != limits.of_address("64:ff9b::192.0.2.8")
+    # RFC 8215: what is where in it, that network alone knows.
+    assert limits.of_address("64:ff9b:1::192.0.2.7") != limits.of_address("64:ff9b:1::192.0.2.8")
     assert limits.of_address("192.0.2.7") != limits.of_email("192.0.2.7")
 
 

@@ -169,7 +169,7 @@ def test_an_invitation_never_tells_the_address_and_is_withdrawn_once(managed: Es
 def test_no_more_mails_go_out_than_may(managed: Estate, place: str) -> None:
     answers = [managed.call("stranger", "POST", f"{place}/invitations", {"email": "x@example.org"}) for _ in range(6)]
     managed.refused(answers[-1], 429, "too_many_requests")
-    assert answers[-1].headers["Retry-After"] == "3600"
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 6 * 3600
     assert len(managed.got("stranger", f"{place}/invitations")["items"]) == 1
     nobody = managed.call("stranger", "POST", f"{place}/invitations", {"email": "nobody"})
     managed.refused(nobody, 400, "invalid_input")

@@ -42,8 +42,20 @@ def test_with_an_address_a_process_counts_and_serves_unless_its_parent_does(monk
         shown = exposed.begin(("127.0.0.1", 0))
         assert shown is not None
         shown.close()
-        monkeypatch.setenv(exposed.DIRECTORY_VARIABLE, "/somewhere")
+        monkeypatch.setattr(exposed, "_shared", Path("/somewhere"))
         assert exposed.begin(("127.0.0.1", 0)) is None
+    finally:
+        metrics.off()
+
+
+def test_a_directory_that_something_else_named_does_not_silence_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+        monkeypatch.setenv(variable, "/of/another/program")
+    try:
+        shown = exposed.begin(("127.0.0.1", 0))
+        assert shown is not None
+        shown.close()
+        assert not {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"} & set(os.environ)
     finally:
         metrics.off()
 
@@ -82,6 +94,7 @@ def test_processes_that_share_a_directory_are_added_up_and_the_dead_are_not_forg
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(exposed.DIRECTORY_VARIABLE, "")  # so that it is as before afterwards
+    monkeypatch.setattr(exposed, "_shared", None)
     directory = exposed.share()
     assert os.environ[exposed.DIRECTORY_VARIABLE] == str(directory)
     assert directory.stat().st_mode & 0o077 == 0

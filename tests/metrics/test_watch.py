@@ -171,3 +171,23 @@ def test_without_an_exception_there_is_nothing_to_tell_of_one(log: StringIO) -> 
 def test_a_line_by_anybody_else_under_that_name_is_written_as_any_other(log: StringIO) -> None:
     logging.getLogger("broker.requests").info("plain")
     assert lines(log)[0]["event"] == "plain"
+
+
+def test_a_line_that_cannot_be_written_stops_nobody(log: StringIO) -> None:
+    client = application().test_client()
+    log.close()
+    assert client.get("/known/a").status_code == 200
+
+
+@pytest.mark.parametrize("log", ["json", "console"], indirect=True)
+def test_of_what_is_public_there_is_no_line_and_at_a_higher_level_of_nothing(log: StringIO, numbers: Numbers) -> None:
+    def public(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ[references.UNTOLD] = True
+        start_response("200 OK", [])
+        return []
+
+    assert Client(Watch(public, told=True)).get("/").status_code == 200
+    logging.getLogger().setLevel("WARNING")
+    application().test_client().get("/nowhere")
+    assert log.getvalue() == ""
+    assert samples(shown(numbers))["vestibule_request_seconds_count", ("unrouted", "GET", "2xx")] == 1

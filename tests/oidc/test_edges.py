@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import update
 
 from broker.keys.cipher import FieldCipher
+from broker.oidc.codes import Codes
 from broker.oidc.model import refresh_families
 from broker.oidc.pushed import PushedRequests
 from broker.oidc.tokens.id_token import IdTokens
@@ -262,6 +263,50 @@ class TestKeys:
             proof = self.proof(busy, key, "POST", "/token", nonce)
             again = post(busy, "/token", "jwt", {"DPoP": proof}, grant_type="refresh_token", refresh_token=kept)
             assert again.json()["refresh_token"] == kept
+
+    def test_t7_a_proof_of_a_client_that_anybody_can_be_is_good_for_one_use_and_costs_no_refresh_token(
+        self, busy: World
+    ) -> None:
+        key, visitor, registry = ECKey.generate_key("P-256"), busy.visitor(), busy.registry("public-offline")
+        request = registry.request(provider="entra", scope="openid offline_access")
+        arrived = visitor.walk(visitor.authorize(request), "entra-mfa")
+        assert isinstance(arrived, Arrival)
+        form = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": request.verifier}
+        form["code"] = arrived.code
+        asked = post(busy, "/token", "public-offline", {"DPoP": self.proof(busy, key, "POST", "/token")}, **form)
+        nonce = asked.headers["DPoP-Nonce"]
+        first, second = (self.proof(busy, key, "POST", "/token", nonce) for _ in range(2))
+        given = post(busy, "/token", "public-offline", {"DPoP": first}, **form)
+        assert given.json()["token_type"] == "DPoP", given.text
+        again = {"grant_type": "refresh_token", "refresh_token": given.json()["refresh_token"]}
+        replayed = post(busy, "/token", "public-offline", {"DPoP": first}, **again)
+        assert replayed.json()["error"] == "invalid_dpop_proof"
+        assert post(busy, "/token", "public-offline", {"DPoP": second}, **again).status_code == 200
+
+
+class TestCodes:
+    """What shows that a code is one of ours."""
+
+    def test_t7_a_code_of_the_version_before_is_redeemed_and_its_replay_ends_what_came_of_it(
+        self, busy: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Codes, "new", lambda _: secrets.token_urlsafe(32))
+        registry, visitor = busy.registry("offline"), busy.visitor()
+        request = registry.request(provider="entra", scope="openid offline_access")
+        arrived = visitor.walk(visitor.authorize(request), "entra-mfa")
+        assert isinstance(arrived, Arrival)
+        given, replayed = (registry.token_response(arrived.code, request.verifier) for _ in range(2))
+        assert (given.status_code, replayed.json()["error"]) == (200, "invalid_grant")
+        assert refresh(busy, "offline", given.json()["refresh_token"]).json()["error"] == "invalid_grant"
+        assert registry.userinfo(given.json()["access_token"]).status_code == 401
+
+    def test_t7_nobody_makes_one_without_the_key(self, busy: World) -> None:
+        cipher, switches = FieldCipher({"v1": secrets.token_bytes(32)}), busy.parts.switches
+        one, other = (Codes(MemoryStore(), cipher, 60, switches, secrets.token_bytes(32)) for _ in range(2))
+        code = one.new()
+        assert one.made(code)
+        for made_up in (other.new(), code[:43], code[:-1], f"{code}A", "", "\udc80" * 63, code.swapcase()):
+            assert not one.made(made_up)
 
 
 class TestBelow:

@@ -73,6 +73,8 @@ class TestRead:
             17,
             "",
             "/token",
+            "https://issuer.example:99999/token",
+            "https://issuer.example:0/token",
             "http://issuer.example/token",
             "http://localhost.issuer.example/token",
             "http://localhost:80@issuer.example/token",

@@ -10,9 +10,11 @@ import requests
 
 from providers import wire as module
 from providers.circuit import FAILURES, Circuit, State
+from providers.connection import Server, _host
 from providers.provider import ProviderError
 from providers.wire import Wire
 from tests.providers.answers import bomb, drip_headers, garbage, never, ok
+from tests.providers.loopback import Answer as Answering
 from tests.providers.loopback import Handler, serve
 
 HEADERS = {"Accept": "application/json"}
@@ -179,3 +181,142 @@ def test_a_circuit_hears_what_a_provider_does_and_not_what_it_says_of_a_user(ans
             with pytest.raises(ProviderError):
                 wire.exchange("POST", server.url, HEADERS)
         assert server.count() == seen
+
+
+def test_t12_what_cannot_be_said_is_no_failure_of_a_provider() -> None:
+    circuit = Circuit("example")
+    wire = Wire(circuit=circuit)
+    for _ in range(FAILURES):
+        with pytest.raises(requests.ConnectionError):
+            wire.exchange("GET", "https://localhost:1/", {"Authorization": "token a\r\nb"})
+        with pytest.raises(requests.exceptions.InvalidURL):
+            wire.exchange("GET", "https://localhost:65536/", HEADERS)
+    assert circuit.state is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    "url", ["https://localhost:99999/", "https://localhost:0/", "https://localhost:a/", "https://[::1/", "ftp://a/"]
+)
+def test_t11_what_is_no_url_is_trouble_on_the_way_like_any_other(wire: Wire, url: str) -> None:
+    with pytest.raises(requests.exceptions.InvalidURL):
+        wire.exchange("GET", url, HEADERS)
+
+
+def test_t11_what_is_left_in_a_buffer_of_ours_is_nobodys() -> None:
+    """An answer in pieces, and one more behind it in the same packet, which the standard library has read already."""
+    met: list[object] = []
+
+    def answer(handler: Handler) -> None:
+        met.append(handler.connection)
+        more = FINE + LENGTH + b"\r\n[]"
+        handler.wfile.write(FINE + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + more)
+
+    with serve(answer) as server:
+        wire = Wire()
+        for _ in range(2):
+            assert wire.exchange("GET", server.url, HEADERS).body == b"{}"
+            assert not wire._idle
+    assert met[0] is not met[1]
+
+
+def said(*pieces: bytes) -> Answering:
+    """Return an answer that is these bytes, and then the end of the connection."""
+
+    def answer(handler: Handler) -> None:
+        handler.close_connection = True
+        for piece in pieces:
+            handler.wfile.write(piece)
+            handler.wfile.flush()
+
+    return answer
+
+
+FINE = b"HTTP/1.1 200 OK\r\n"
+LENGTH = b"Content-Length: 2\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (FINE + LENGTH + b"\r\n{}",),
+        (FINE + b"Con", b"tent-Length: 2\r\n\r", b"\n{", b"}"),
+        (b"HTTP/1.1 200\r\n" + LENGTH + b"\r\n{}",),
+        (FINE + b"Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n" + LENGTH + b"\r\n{}",),
+        (FINE + LENGTH + b"Connection: close\r\n\r\n{}",),
+        (FINE + LENGTH + LENGTH + b"\r\n{}",),
+        (FINE + b"X-Folded: one\r\n two\r\n" + LENGTH + b"\r\n{}",),
+        (FINE + b"\r\n{}",),
+        (FINE + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",),
+        (FINE + b"Transfer-Encoding: chunked\r\n" + LENGTH + b"\r\n2\r\n{}\r\n0\r\n\r\n",),
+        (b"HTTP/1.0 200 OK\r\n" + LENGTH + b"\r\n{}",),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + FINE + LENGTH + b"\r\n{}",),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r", b"\n" + FINE + LENGTH + b"\r\n{}"),
+        (b"HTTP/1.1 102 Processing\r\n\r\n" * 8 + FINE + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",),
+        (FINE + b"X-Long: " + b"x" * 20000 + b"\r\n" + LENGTH + b"\r\n{}",),
+        (FINE + LENGTH + b"\r\n{}HTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n[]",),
+    ],
+)
+def test_an_answer_is_read_however_it_is_said_and_what_follows_it_is_nobodys(
+    wire: Wire, pieces: tuple[bytes, ...]
+) -> None:
+    with serve(said(*pieces)) as server:
+        for _ in range(2):
+            answer = wire.exchange("GET", server.url, HEADERS)
+            assert (answer.status, answer.body) == (200, b"{}")
+
+
+def test_one_without_a_body_has_none_whatever_length_it_says(wire: Wire) -> None:
+    with serve(said(b"HTTP/1.1 204 No Content\r\n" + LENGTH + b"\r\n")) as server:
+        assert wire.exchange("GET", server.url, HEADERS).body == b""
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (FINE + b"Content-Length: 3\r\n\r\n{}",),
+        (FINE + b"Content-Length: 3",),
+        (b"HTTP/1.1 what\r\n" + LENGTH + b"\r\n{}",),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + FINE + LENGTH + b"\r\n{}",),
+        (b"HTTP/1.1 102 Processing\r\n\r\n" * 9 + FINE + LENGTH + b"\r\n{}",),
+        (b"HTTP/1.1 103 Early Hints\r\n" + LENGTH + b"\r\n{}" + FINE + LENGTH + b"\r\n{}",),
+        (b"HTTP/1.1 103 Early Hints\n\n" + FINE + LENGTH + b"\r\n{}",),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n",),
+        (),
+    ],
+)
+def test_one_that_ends_early_or_is_none_is_an_error(wire: Wire, pieces: tuple[bytes, ...]) -> None:
+    with serve(said(*pieces)) as server, pytest.raises(requests.ConnectionError):
+        wire.exchange("GET", server.url, HEADERS)
+
+
+@pytest.mark.parametrize(
+    "method, path, headers",
+    [
+        ("GET", "", {"X-Own": "a\r\nX-Other: b"}),
+        ("GET", "", {"X-Own\n": "a"}),
+        ("GET", "", {"X-Own": "\N{EURO SIGN}"}),
+        ("GET", "/a\u00e9", HEADERS),
+        ("GET / HTTP/1.1\r\n", "", HEADERS),
+    ],
+)
+def test_t11_nothing_that_is_asked_can_become_a_second_request(
+    wire: Wire, method: str, path: str, headers: dict[str, str]
+) -> None:
+    with serve(ok) as server:
+        with pytest.raises(requests.RequestException):
+            wire.exchange(method, f"{server.url}{path}", headers)
+        assert server.count() == 0
+
+
+def test_what_requests_has_prepared_is_sent_as_it_is(wire: Wire) -> None:
+    own = {"Host": "other.example", b"Accept-Encoding": b"gzip", "Content-Length": "3"}
+    with serve(ok) as server:
+        wire.exchange("POST", server.url, own, b"a=b")  # type: ignore[arg-type]  # as requests has them
+        sent = server.seen[0].headers
+    assert (sent["host"], sent["accept-encoding"], sent["content-length"]) == ("other.example", "gzip", "3")
+
+
+def test_a_host_is_named_as_http_has_it() -> None:
+    assert _host(Server("https", "a.example", 443)) == "a.example"
+    assert _host(Server("https", "::1", 8443)) == "[::1]:8443"
+    assert _host(Server("http", "b\u00fccher.example", 80)) == "xn--bcher-kva.example"

@@ -205,7 +205,7 @@ def test_the_flows_have_left_something_to_search(at_rest: AtRest) -> None:
     assert set(actions.split()) <= set(re.findall(r"\w+\.\w+", at_rest.places["database"]))
     assert "backchannel_logout" in at_rest.places["database"], "a registry that is deaf is still to be told"
     kinds = ("consent:", "code:", "session:", "transaction:", "device:", "client_assertion:", "admin-consent:")
-    for kind in (*kinds, "work-look-ups:"):
+    for kind in (*kinds, "work_address:"):
         assert kind in at_rest.places["redis"], kind
 
 

@@ -14,16 +14,15 @@ import pytest
 
 from broker.accounts.organizations.records import NameTaken
 from broker.keys.pseudonyms import Pseudonyms
+from broker.limits.errors import TooMany
+from broker.limits.table import Name
 from broker.storage.database import Database
 from broker.storage.memory import MemoryStore
 from migrations.accounts import records
-from migrations.accounts.buckets import TooMany
 from migrations.accounts.cases import CaseState
-from migrations.accounts.claiming.mailbox import MOST_AN_HOUR
 from migrations.accounts.claiming.service import NotAlone, NotProven
 from migrations.accounts.effects import TooLate
 from migrations.accounts.hashes.formats import parse
-from migrations.accounts.hashes.verifying import PER_ACCOUNT
 from migrations.accounts.importing.identities import Identities
 from migrations.accounts.importing.importer import BATCH, Importer
 from migrations.accounts.importing.keeping import Keeper
@@ -33,6 +32,7 @@ from migrations.accounts.proofs import Attempt, Proof
 from migrations.accounts.records import OWNER, Package, State, dump_packages, load_packages, sealing_context
 from providers.standins import Standins
 from tests.accounts.organizations.rooms import NOW
+from tests.limits.counting import most
 from tests.migrations.claiming.browsers import Claimant
 from tests.migrations.claiming.rooms import WIDELY_USED, ClaimRoom
 from tests.migrations.importing.exported import bare, row
@@ -94,7 +94,7 @@ def shown(room: ClaimRoom, attempt: Attempt) -> None:
 
 def next_guess(town: World, spelling: str, other: str) -> int:
     """Use up the guesses at an account by one spelling, and return what a guess by another one is answered."""
-    for _ in range(PER_ACCOUNT[0].guesses):
+    for _ in range(most(Name.PASSWORD_ACCOUNT)):
         assert Claimant.of(town).begin(spelling).give_password("guess").status_code == 303
     return Claimant.of(town).begin(other).give_password("guess").status_code
 
@@ -108,16 +108,15 @@ def test_t12_no_limit_tells_that_an_address_and_a_name_are_of_one_account_and_th
 def test_t12_a_stranger_who_uses_up_guesses_and_mails_does_not_lock_the_owner_out(room: ClaimRoom) -> None:
     room.password_account()
     browsers = (f"a-browser-of-the-strangers-{number:05}" for number in range(10**5))
-    for _ in range(MOST_AN_HOUR):
+    for _ in range(most(Name.CLAIM_MAIL_ACCOUNT)):
         room.send(room.attempt(browser=next(browsers)))
     spent = 0
-    while spent < PER_ACCOUNT[1].guesses:
-        for _ in range(PER_ACCOUNT[0].guesses):
+    while spent < most(Name.PASSWORD_ACCOUNT, 1):
+        for _ in range(most(Name.PASSWORD_ACCOUNT)):
             room.password(room.attempt(browser=next(browsers)), "guess")
             spent += 1
-        # Five minutes later there are places again, until those of the day are gone.
-        for bucket in ("account-300:42", f"typed-account-300:{room.index.of('user42')}"):
-            room.store.delete(*[f"legacy-password-{bucket}:{place}" for place in range(PER_ACCOUNT[0].guesses)])
+        # Five minutes later there is room again, until that of the day is gone.
+        room.now += timedelta(minutes=5)
     strangers = room.tokens()
     owner = room.attempt()
     with pytest.raises(TooMany):

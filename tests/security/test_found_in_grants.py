@@ -18,12 +18,10 @@ from broker.accounts.end_access import ask_to_end_access
 from broker.accounts.model import accounts
 from broker.events.service import Outbox
 from broker.keys.cipher import FieldCipher
-from broker.oidc.device.guesses import MOST_OF_ALL, Guesses
 from broker.oidc.redeem import Redeemer
 from broker.oidc.registration.initial import InitialTokens
 from broker.signin.opening import Opened, Opening
-from broker.storage.memory import MemoryStore
-from providers.http import guarded_get
+from providers.guarded import guarded_get
 from providers.standins import Standins
 from tests.oidc.conftest import _shared, busy  # noqa: F401 - fixtures
 from tests.oidc.kinds import API, added, consent, introspect, refresh, sign_in
@@ -230,14 +228,6 @@ def test_t5_nor_is_one_whose_user_came_by_a_way_that_the_client_takes_no_more(bu
     assert introspect(busy, "narrowed", token) == {"active": False}
 
 
-def test_t12_strangers_cannot_use_up_the_guesses_of_those_who_are_signed_in() -> None:
-    guesses = Guesses(MemoryStore())
-    for number in range(MOST_OF_ALL):
-        assert guesses.begin([f"browser:{number}"], strangers=True) is not None
-    assert guesses.begin(["browser:new"], strangers=True) is None
-    assert guesses.begin(["browser:new", "account:somebody"], strangers=False) is not None
-
-
 def test_t12_an_odd_client_id_is_none_of_the_accounts(busy: World) -> None:  # noqa: F811
     visitor = busy.visitor()
     visitor.open_account("entra-mfa", "entra")
@@ -253,8 +243,8 @@ def entries(world: World) -> int:
 def test_t12_who_was_not_identified_writes_nothing_into_the_audit(busy: World) -> None:  # noqa: F811
     before = entries(busy)
     visitor = busy.visitor()
-    location = visitor.get(visitor.authorize(busy.registry().request(provider="github")).headers["Location"])
-    state = parse_qs(urlsplit(location.headers["Location"]).query)["state"][0]
+    location = visitor.authorize(busy.registry().request(provider="github")).headers["Location"]
+    state = parse_qs(urlsplit(location).query)["state"][0]
     assert visitor.get(f"/callback/github?error=access_denied&state={state}").status_code == 403
     assert entries(busy) == before
 
@@ -277,7 +267,7 @@ def test_t10_a_session_goes_on_once(world: World, monkeypatch: pytest.MonkeyPatc
     """Two tabs that come back at once: one goes on with the session, and the other does not make it a twin."""
     visitor = world.visitor()
     visitor.open_account("entra-mfa", "entra")
-    open_session = Opening.open
+    open_session = Opening._opened
 
     def another_tab_is_faster(self: Opening, *arguments: Any, **options: Any) -> Opened:
         opened = open_session(self, *arguments, **options)
@@ -285,7 +275,7 @@ def test_t10_a_session_goes_on_once(world: World, monkeypatch: pytest.MonkeyPatc
         world.parts.store.delete(*opened.takes)
         return opened
 
-    monkeypatch.setattr(Opening, "open", another_tab_is_faster)
+    monkeypatch.setattr(Opening, "_opened", another_tab_is_faster)
     late = visitor.walk(visitor.authorize(world.registry().request(provider="entra", prompt="login")), "entra-mfa")
     assert isinstance(late, Page)
     assert late.status == 400

@@ -5,7 +5,7 @@ import secrets
 import shutil
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -76,6 +76,20 @@ def world(guarded: Estate) -> World:
     return guarded.world
 
 
+@pytest.fixture
+def hits() -> Iterator[Callable[[], Mapping[str, int]]]:
+    """Count in this process, and say how often each limit was hit, as operators see it."""
+    numbers = metrics.on()
+
+    def counted() -> Mapping[str, int]:
+        families = text_string_to_metric_families(generate_latest(numbers.registry).decode())
+        found = [each for family in families for each in family.samples if each.name == "vestibule_limits_hit_total"]
+        return {each.labels["limit"]: int(each.value) for each in found if each.value}
+
+    yield counted
+    metrics.off()
+
+
 def from_address(world: World, address: str) -> Visitor:
     """Return somebody whose requests the proxy says come from there."""
     visitor = world.visitor()
@@ -100,7 +114,9 @@ def is_told_to_wait(response: requests.Response) -> bool:
 # Lockouts of people
 
 
-def test_t12_whoever_comes_back_refused_too_often_waits_and_nobody_else_does(world: World) -> None:
+def test_t12_whoever_comes_back_refused_too_often_waits_and_nobody_else_does(
+    world: World, hits: Callable[[], Mapping[str, int]]
+) -> None:
     for _ in range(FEW):
         # Another browser each time: browsers are made at will.
         refused = from_address(world, "192.0.2.1").sign_in("2fa-false", "github")
@@ -114,6 +130,7 @@ def test_t12_whoever_comes_back_refused_too_often_waits_and_nobody_else_does(wor
     assert re.search(r"Wait (a minute|\d minutes), then try again", page.text)
     assert "another network" in page.text, "what else can be done is said, too"
     assert not isinstance(from_address(world, "192.0.2.2").sign_in("2fa-true", "github"), Page)
+    assert hits() == {Name.SIGN_IN_ADDRESS: 1}
 
 
 def test_t12_an_ipv6_network_counts_as_one_address(world: World) -> None:
@@ -133,7 +150,7 @@ def test_t12_a_return_that_is_nobodys_counts_for_nobody(world: World) -> None:
     assert not isinstance(visitor.sign_in("2fa-true", "github"), Page)
 
 
-def test_t12_one_address_does_not_fill_the_store(world: World) -> None:
+def test_t12_one_address_does_not_fill_the_store(world: World, hits: Callable[[], Mapping[str, int]]) -> None:
     visitor = from_address(world, "192.0.2.4")
     entries = len(world.parts.store._values)  # type: ignore[attr-defined]  # it is the in-process one
     answers = Counter(visitor.get("/signin").status_code for _ in range(110))
@@ -145,14 +162,18 @@ def test_t12_one_address_does_not_fill_the_store(world: World) -> None:
         response = requests.post(f"{world.base}{path}", data={**more, **form}, headers=headers, timeout=TIMEOUT)
         assert is_told_to_wait(response), path
         assert response.json()["error"] == "too_many_requests"
+    assert hits() == {Name.BEGUN_ADDRESS: 12}
 
 
 # Lockouts of programs
 
 
-def test_t12_of_50_parallel_guesses_at_a_secret_ten_are_told_that_they_are_wrong(world: World) -> None:
+def test_t12_of_50_parallel_guesses_at_a_secret_ten_are_told_that_they_are_wrong(
+    world: World, hits: Callable[[], Mapping[str, int]]
+) -> None:
     answers = in_parallel(50, lambda: token_request(world, "192.0.2.10"))
     assert Counter(each.status_code for each in answers) == {401: most(Name.CLIENT_AUTHENTICATION), 429: 40}
+    assert sum(hits().values()) == hits()[Name.CLIENT_AUTHENTICATION] == 40
     later = next(each for each in answers if each.status_code == 429)
     assert is_told_to_wait(later)
     assert set(later.json()) == {"error", "error_description"}
@@ -207,11 +228,14 @@ def test_t12_guesses_at_any_endpoint_of_programs_have_an_end(world: World, metho
     assert response.headers["Content-Type"] == media
 
 
-def test_t12_the_management_api_is_called_so_often_for_one_person(guarded: Estate) -> None:
+def test_t12_the_management_api_is_called_so_often_for_one_person(
+    guarded: Estate, hits: Callable[[], Mapping[str, int]]
+) -> None:
     answers = [guarded.call("suspended", "GET", "/api/organizations") for _ in range(CALLS + 2)]
     assert Counter(each.status_code for each in answers) == {200: CALLS, 429: 2}
     guarded.refused(answers[-1], 429, "too_many_requests")
     assert is_told_to_wait(answers[-1])
+    assert hits() == {Name.MANAGEMENT_ACCOUNT: 2}
     guarded.got("admin", "/api/organizations")
 
 

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import update
 
 from broker.accounts.model import accounts
-from broker.oidc.device.guesses import MOST_EACH
+from broker.limits.table import Name
 from broker.oidc.device.user_codes import new_user_code
 from providers.standins import Standins
+from tests.limits.counting import most
 from tests.oidc.device.command_line import (
     CommandLine,
     add_client,
@@ -268,24 +269,23 @@ def test_t10_a_form_that_is_not_ours_decides_nothing(world: World) -> None:
 # T12: guessing.
 
 
-def test_t12_after_ten_wrong_codes_a_browser_waits_and_its_right_code_does_not_help(world: World) -> None:
-    visitor, command_line = world.visitor(), started(world)
-    page = visitor.page(visitor.get("/device"))
-    statuses = [
-        visitor.post("/device", {"user_code": new_user_code(), "csrf_token": page.form_token()}).status_code
-        for _ in range(MOST_EACH + 1)
-    ]
-    assert statuses == [400] * MOST_EACH + [429]
-    limited = visitor.page(typed(visitor, command_line.user_code))
-    assert limited.status == 429
-    assert "Wait ten minutes" in limited.text
-    other = world.visitor()
-    assert typed(other, command_line.user_code).status_code == 303, "nobody else has to wait"
+def test_t12_after_ten_wrong_codes_an_address_waits_and_whoever_signed_in_does_not(world: World) -> None:
+    command_line, most_each = started(world), most(Name.DEVICE_CODE_ADDRESS)
+    somebody = signed_in(world, "msa-mfa", "msa")
+    # Browsers are made at will: each guess comes from another one.
+    statuses = [typed(world.visitor(), new_user_code()).status_code for _ in range(most_each + 1)]
+    assert statuses == [400] * most_each + [429]
+    limited = world.visitor()
+    page = limited.page(typed(limited, command_line.user_code))
+    assert (page.status, page.headers["Retry-After"].isdigit()) == (429, True)
+    assert "Wait 5 minutes, start again" in page.text
+    assert "/signin?next=/device" in page.links
+    assert typed(somebody, command_line.user_code).status_code == 303, "nobody who signed in has to wait"
 
 
 def test_t12_a_signed_in_guesser_is_counted_by_account_and_not_by_cookie(world: World) -> None:
     visitor = signed_in(world, "msa-mfa", "msa")
-    for _ in range(MOST_EACH):
+    for _ in range(most(Name.DEVICE_CODE_ACCOUNT)):
         assert typed(visitor, new_user_code()).status_code == 400
         del visitor.http.cookies["vestibule-browser"]
     assert typed(visitor, new_user_code()).status_code == 429

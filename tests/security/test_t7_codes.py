@@ -35,7 +35,8 @@ def redis_that_dies(tmp_path: Path, standins: Standins) -> Iterator[tuple[World,
 
 def test_t7_without_the_store_nothing_succeeds_and_the_answer_is_503(tmp_path: Path, standins: Standins) -> None:
     with redis_that_dies(tmp_path, standins) as (world, end):
-        visitor, away = world.visitor(), world.visitor()
+        visitor, away, other = world.visitor(), world.visitor(), world.visitor()
+        tokens = world.registry().redeem(other.sign_in("entra-mfa", "entra"), other.last_request)
         arrived = visitor.sign_in("2fa-true", "github")
         assert isinstance(arrived, Arrival)
         request = visitor.last_request
@@ -47,7 +48,11 @@ def test_t7_without_the_store_nothing_succeeds_and_the_answer_is_503(tmp_path: P
         assert away.come_back(returned).status_code == 503
         assert visitor.authorize(world.registry().request()).status_code == 503
         assert visitor.get("/account").status_code == 503
-        assert world.registry().userinfo("vat_AAAA").status_code == 401
+        # One that cannot be looked up is not said to be false: a client would throw a good one away.
+        for each in (tokens.response["access_token"], "vat_AAAA"):
+            answer = world.registry().userinfo(each)
+            assert (answer.status_code, "sub" in answer.text) == (503, False)
+            assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_t7_a_code_is_bound_to_its_challenge(world: World) -> None:

@@ -25,6 +25,7 @@ def mapped(tmp_path_factory: pytest.TempPathFactory, standins: Standins, migrate
     shutil.copy(migrated_sqlite, folder / "vestibule.db")
 
     def one_more_client(raw: dict[str, Any]) -> None:
+        raw["trusted_proxies"] = 1
         raw["clients"]["forge-only"] = {
             "name": "Forge Only",
             "redirect_uris": [CALLBACK],

@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from broker.limits.table import Name
 from broker.signin.transactions import Goal
-from broker.signin.work import MOST_LOOK_UPS
 from providers.standins import NORTHWIND
+from tests.limits.counting import most
 from tests.world import Arrival, Page, Visitor, World
 
 UNKNOWN = [
@@ -149,17 +150,20 @@ def test_what_is_typed_is_neither_logged_nor_kept_nor_part_of_an_address(
     assert b"typed-canary" not in kept.lower()
 
 
-def test_thirty_look_ups_are_enough_for_one_sign_in(mapped: World) -> None:
-    visitor = mapped.visitor()
+def test_t12_somebody_looks_up_so_often_and_keeps_nobody_elsewhere_from_it(mapped: World) -> None:
+    visitor, other = mapped.visitor(), mapped.visitor()
+    visitor.http.headers["X-Forwarded-For"] = "192.0.2.50"
     path = question(visitor)
     form = {"work": "nobody.example", "csrf_token": visitor.page(visitor.get(path)).form_token()}
-    statuses = [visitor.post(path, form).status_code for _ in range(MOST_LOOK_UPS)]
-    assert statuses == [404] * 30
+    statuses = [visitor.post(path, form).status_code for _ in range(most(Name.WORK_ADDRESS))]
+    assert statuses == [404] * most(Name.WORK_ADDRESS)
     for typed in ("nobody.example", "northwind.example"):
         refused = visitor.post(path, {**form, "work": typed})
         assert refused.status_code == 429
         assert "too_many_look_ups" in refused.text
-    assert answer(visitor, question(visitor), "northwind.example").status == 200, "another sign-in counts anew"
+        assert 0 < int(refused.headers["Retry-After"]) <= 600
+    assert visitor.submit(question(visitor), form, page=path).status_code == 429, "another sign-in counts with this one"
+    assert answer(other, question(other), "northwind.example").status == 200
 
 
 def test_t10_the_form_is_answered_to_the_browser_that_began_and_to_our_own_page_alone(mapped: World) -> None:

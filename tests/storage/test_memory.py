@@ -1,4 +1,5 @@
 import pytest
+from structlog.testing import capture_logs
 
 from broker.storage.store import MemoryStore, StoreFull, StoreUnavailable, Window
 from tests.storage.test_shortlived import Clock
@@ -130,3 +131,14 @@ def test_a_window_that_holds_less_than_it_may_is_not_looked_through(store: Memor
     for _ in range(3):
         assert store.step(count=[large]).waits == [0]
     assert store.step(look=[Window("large", 3, 60)]).looked == [60]
+
+
+def test_t12_a_full_store_tells_of_it_once_a_minute(store: MemoryStore, clock: Clock) -> None:
+    store.commit(put=[(each, b"", 600) for each in ("session:1", "session:2", "session:3")])
+    told = []
+    for seconds in (0, 59, 1):
+        clock.wait(seconds)
+        with capture_logs() as logs, pytest.raises(StoreFull):
+            store.put("a", b"", 600)
+        told.append([each["event"] for each in logs])
+    assert told == [["the in-process store is full"], [], ["the in-process store is full"]]

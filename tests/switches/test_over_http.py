@@ -194,6 +194,8 @@ def test_t5_a_client_that_is_off_is_refused_like_one_that_is_disabled(world: Wor
     }.items():
         refused = call(world, path, **form)
         assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client"), path
+    # Not even that the token is none of ours.
+    assert call(world, "/introspect", token="made-up").json()["error"] == "invalid_client"
     ended = away.walk(away.come_back(returned))
     assert isinstance(ended, Page)
     assert ended.status == 400

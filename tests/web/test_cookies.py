@@ -25,6 +25,12 @@ def test_an_https_issuer_has_host_cookies() -> None:
     assert "Domain" not in response.headers["Set-Cookie"]
 
 
+def test_a_value_that_would_end_the_cookie_is_quoted() -> None:
+    line = Cookies("https://id.example").line("vestibule", "a; Domain=evil.example", max_age=600)
+    assert line.startswith('__Host-vestibule="a\\073 Domain=evil.example"; ')
+    assert line.endswith(Cookies("https://id.example").line("vestibule", "a", max_age=600).partition("; ")[2])
+
+
 @pytest.mark.parametrize(
     "issuer",
     [

@@ -14,6 +14,7 @@ from werkzeug.test import Client, TestResponse
 from broker.storage.store import StoreUnavailable
 from broker.web import direct, references
 from broker.web.call import Answer, Call, as_response, current, in_flask
+from broker.web.caps import MAX_PARAMETERS
 from broker.web.csrf import protection
 from broker.web.direct import MAX_BODY
 from tests.web.conftest import PUBLIC, MakeApp
@@ -110,6 +111,7 @@ def told(response: TestResponse) -> Mapping[str, Any]:
         ("POST", "/direct/echo", {"data": b"a" * (MAX_BODY + 1), "content_type": "text/plain"}),
         ("POST", "/direct/echo", {"data": b"a" * 70_000, "content_type": "application/x-www-form-urlencoded"}),
         ("POST", "/direct/echo", {"query_string": "x=%ff"}),
+        ("POST", "/direct/echo", {"data": {f"p{n}": "v" for n in range(MAX_PARAMETERS + 1)}}),
         ("POST", "/direct/echo", {"headers": {"Host": ".."}}),
         ("POST", "/direct/echo", {"headers": {"X": "y" * 40_000}}),
         ("GET", "/direct/public", {}),

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from broker.web import references
 from broker.web.errors import BrokerError
+from broker.web.problems import Problem
 from tests.web.conftest import broker_error
 
 CANARY = "canary-5f1b"
@@ -183,3 +184,23 @@ def test_every_log_line_of_a_request_can_carry_its_reference(app: Flask) -> None
     response = app.test_client().get("/context")
     assert seen == {"reference": response.text}
     assert structlog.contextvars.get_contextvars() == {}
+
+
+def test_what_somebody_else_tells_of_is_no_error_each_time(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    @app.get("/quiet")
+    def quiet() -> str:
+        raise BrokerError(status=503, code="x", sentence="S.", next_step="N.", quiet=True)
+
+    caplog.set_level(logging.INFO, "broker.web")
+    assert app.test_client().get("/quiet").headers["Retry-After"] == "10"
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+@pytest.mark.parametrize("said, found", [({}, "10"), ({"Retry-After": "60"}, "60")])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_problem_that_says_later_says_when(app: Flask, status: int, said: dict[str, str], found: str) -> None:
+    @app.get("/says-later")
+    def says_later() -> str:
+        raise Problem(status=status, code="later", title="T", detail="D", headers=said)
+
+    assert app.test_client().get("/says-later").headers["Retry-After"] == found

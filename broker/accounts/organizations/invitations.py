@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -76,10 +77,18 @@ class Invitations:
         self._audit = audit
         self._outbox = outbox
 
-    def invite(self, connection: Connection, admin: FreshAdmin, email: str, link_prefix: str) -> Invitation:
+    def invite(
+        self,
+        connection: Connection,
+        admin: FreshAdmin,
+        email: str,
+        link_prefix: str,
+        room: Callable[[tuple[str, str]], Sequence[bool]] = lambda _: [True],
+    ) -> Invitation:
         """Send a link to ``email``, in place of one sent there before, by which its owner becomes a member.
 
-        Raises ``ValueError`` for an address that :class:`Profile` does not take, :class:`TooMany`, ``Denied``.
+        ``room``: asked last, whether a mail may go from the account to the address, as ``MailLimit.room``. Raises what
+        it raises, ``ValueError`` for an address that :class:`Profile` does not take, :class:`TooMany`, ``Denied``.
         """
         clean = Profile.read(None, email, None).email
         if clean is None:
@@ -122,6 +131,7 @@ class Invitations:
             text=_INVITED.format(name=name, link=link_prefix + token),
             now=admin.now,
             expires_at=made.expires_at,
+            withheld=not all(room((admin.account_id, clean))),
         )
         self._record(connection, "invitation.made", admin.organization_id, made.id, admin.account_id, admin.now)
         return made

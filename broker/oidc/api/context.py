@@ -30,6 +30,7 @@ from broker.signin.standing import Standing
 from broker.storage.database import Database
 from broker.storage.sealed import compact
 from broker.tenants.admission import Admission
+from broker.web import navigation
 from broker.web.call import FORM, Answer, Call
 from claims.profile import Profile
 
@@ -77,6 +78,12 @@ def authenticated(api: Api, call: Call, endpoint: str) -> Client:
     return api.authentication(call.form, call.headers, endpoint)
 
 
+def proven(api: Api, call: Call, endpoint: str) -> Client:
+    """Return the client as :func:`authenticated`, for which the kill switch is still to be looked at."""
+    check_form(call)
+    return api.authentication.prove(call.form, call.headers, endpoint)
+
+
 def bearer(api: Api, call: Call, url: str) -> tuple[Client, AccessToken]:
     """Return the client and the access token of a call, with its key proven if it is bound to one.
 
@@ -109,6 +116,7 @@ def begun(api: Api, client: Client) -> None:
     """
     here = None if client.confidential else api.limits.here()
     if here is not None:
+        navigation.check()
         api.limits.count(Of(Name.BEGUN_ADDRESS, here))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from flask import abort, redirect, request
 from flask.typing import ResponseReturnValue
@@ -12,6 +12,8 @@ from werkzeug.wrappers import Response
 
 from broker.audit.service import Audit
 from broker.limits.errors import TooMany
+from broker.limits.service import Limits, Of
+from broker.limits.table import Name
 from broker.oidc.authorize import checks
 from broker.oidc.authorize.table import Refused, Validator
 from broker.oidc.clients import Client
@@ -21,14 +23,15 @@ from broker.oidc.goal import RegistryGoal
 from broker.oidc.request import AuthorizationRequest
 from broker.oidc.subjects import Subjects
 from broker.signin.browser import Browser, Visit, new_binding
-from broker.signin.gate import Again, Gate
+from broker.signin.gate import Gate
+from broker.signin.outcomes import Again
 from broker.signin.sessions import Session, Sessions
 from broker.signin.standing import Standing
 from broker.signin.transactions import Goal, Transaction, Transactions, new
 from broker.storage.database import Database
 from broker.storage.sealed import digest
 from broker.storage.store import ShortLived
-from broker.web.call import RAISED, Answer, Call
+from broker.web.call import RAISED, Answer, Call, parameters
 from broker.web.destinations import OUTCOME, Destination, leave, redirect_below
 from broker.web.errors import BrokerError
 from broker.web.relay import PARAMETER, NoRelay, Relay
@@ -55,6 +58,7 @@ class Authorize:
     browser: Browser
     relay: Relay
     gate: Gate
+    limits: Limits
     issuer: str
     clock: Callable[[], datetime]
 
@@ -90,7 +94,7 @@ def authorize(at: Authorize) -> ResponseReturnValue:
 
 def authorize_below(at: Authorize, call: Call) -> Answer | None:
     """Answer the same below Flask, but for the pages: those are made above."""
-    way = _way(at, parse_qs(call.query, keep_blank_values=True), at.browser.visit_of(call.environ), at.clock())
+    way = _way(at, parameters(call.query), at.browser.visit_of(call.environ), at.clock())
     if way.destination.fields is not None:
         call.environ[OUTCOME] = way
         return None
@@ -102,8 +106,8 @@ def _way(at: Authorize, sent: Mapping[str, list[str]], visit: Visit, now: dateti
     session = at.sessions.find(visit.session, now)
     try:
         relayed = sent.get(PARAMETER)
-        parameters = sent if relayed is None else at.relay.open(PLACE, relayed[0], now)
-        client, asked = at.validator.validate(parameters, now)
+        said = sent if relayed is None else at.relay.open(PLACE, relayed[0], now)
+        client, asked = at.validator.validate(said, now)
     except NoRelay as error:
         raise _over(str(error)) from error
     except Refused as refused:
@@ -197,7 +201,10 @@ def _ask(at: Authorize, asked: AuthorizationRequest, session: Session, visit: Vi
         return _Way(destination=asked.reply(at.issuer).error(refused))
     token = visit.binding or new_binding()
     handle, entry = at.pending.entry(asked, sid=session.sid, browser=digest(token), asked_at=now)
-    at.store.put(*entry)
+    asking = Of(Name.CONSENT_ACCOUNT, session.account_id)
+    done = at.store.step(put=[entry], count=at.limits.windows(asking))
+    if not done.done:
+        raise at.limits.refusal([asking], done.waits)
     return _Way(destination=Destination(url=f"/consent/{handle}"), binding=token)
 
 

@@ -15,7 +15,7 @@ from broker.oidc.consent.words import words_for
 from broker.oidc.errors import RedirectError
 from broker.oidc.goal import RegistryGoal
 from broker.signin.browser import Browser
-from broker.signin.gate import expired
+from broker.signin.outcomes import expired
 from broker.signin.sessions import Session, Sessions
 from broker.signin.standing import Standing
 from broker.storage.database import Database

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from broker.oidc.clients import Client, Clients
 from broker.oidc.device.confirmations import Confirmations
-from broker.signin.gate import unavailable
 from broker.signin.goals import Landing, Preview, SignedIn
 from broker.signin.opening import Opening
+from broker.signin.outcomes import unavailable
 from broker.signin.policy import Policy
 from broker.signin.transactions import Transaction
 from broker.web.destinations import Destination

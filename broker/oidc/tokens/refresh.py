@@ -7,6 +7,7 @@ a moment ago, because then the same client may just have asked twice.
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from broker.accounts.service import with_living
 from broker.keys.cipher import FieldCipher, Undecryptable
 from broker.oidc.clients import sha256
 from broker.oidc.grant import Grant, dump_grant, load_grant
@@ -38,13 +40,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """A family as one presented token finds it. ``text_sha256`` is the hash of that token."""
+    """A family as one presented token finds it. ``text_sha256`` is the hash of that token.
+
+    ``living`` is what :meth:`broker.accounts.service.Accounts.living` reads of its owner.
+    """
 
     grant: Grant
     state: State
     text_sha256: str
     started_at: datetime
     expires_at: datetime
+    living: Sequence[Any]
 
     # The interface that Authlib's refresh grant asks of a token.
 
@@ -92,9 +98,10 @@ class RefreshTokens:
         """Return the family of a token, be it current or not; none if it never was, ended or expired."""
         if len(text) != _LENGTH or not text.startswith(PREFIX):
             return None
-        row = _FIND.first(connection, handle_sha256=sha256(_handle(text)), now=now)
-        if row is None:
+        rows = _FIND.all(connection, handle_sha256=sha256(_handle(text)), now=now)
+        if not rows:
             return None
+        row = rows[0]
         try:
             record = json.loads(self._cipher.open(row.record_sealed, sealing_context(row.id)))
         except Undecryptable:
@@ -111,6 +118,7 @@ class RefreshTokens:
             text_sha256=given,
             started_at=row.created_at,
             expires_at=row.expires_at,
+            living=rows,
         )
 
     def rotate(self, connection: Connection, family: Family, text: str, now: datetime) -> str | None:
@@ -178,7 +186,8 @@ _START = Prepared(
     )
 )
 _FIND = Prepared(
-    select(refresh_families).where(
+    # Whose it is is judged next, and so is found on the same trip.
+    with_living(select(refresh_families), refresh_families.c.account_id).where(
         refresh_families.c.handle_sha256 == bindparam("handle_sha256", required=False),
         refresh_families.c.expires_at > bindparam("now", required=False),
     )

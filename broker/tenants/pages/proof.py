@@ -8,7 +8,7 @@ from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from broker.accounts.organizations.visit import OrganizationPages, fresh_admin_of, session_of
-from broker.signin.gate import Again, unavailable
+from broker.signin.outcomes import Again, unavailable
 from broker.signin.returns import MAX_LENGTH, bad
 from broker.signin.transactions import Goal, Transaction
 from broker.tenants.goal import place_of

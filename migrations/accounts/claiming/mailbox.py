@@ -15,9 +15,6 @@ from migrations.accounts.claiming import words
 from migrations.accounts.proofs import LIFETIME, Attempt, Attempts, Given, Proof
 from migrations.accounts.records import Ledger, LegacyAccount
 
-# Nobody's, for ever (RFC 2606, section 2).
-_NOWHERE = "nobody@decoy.invalid"
-
 
 class Mailboxes:
     """Sends the links, and knows which proofs hold: an account may get another address, or password, meanwhile.
@@ -66,11 +63,7 @@ class Mailboxes:
         text = words.MAIL.format(
             registry=self._registry, name=name or attempt.registry_id, link=f"{self._issuer}/claim/link/{token}"
         )
-        if sent is not None:
-            self._enqueue(connection, sent, text, now, attempt.started_at + LIFETIME)
-        else:
-            # Expired before it is due, so that it is dropped and never tried.
-            self._enqueue(connection, _NOWHERE, text, now + LIFETIME, now)
+        self._enqueue(connection, sent, text, now, attempt.started_at + LIFETIME)
 
     def follow(self, token: str, browser: str | None, now: datetime) -> Attempt | None:
         """Use a link up, in the browser that began, and return the attempt whose mailbox it proves; otherwise none."""
@@ -104,9 +97,17 @@ class Mailboxes:
             return Of(Name.CLAIM_MAIL_PERSON, person, address)
         return Of(Name.CLAIM_MAIL_ACCOUNT, address)
 
-    def _enqueue(self, connection: Connection, to: str, text: str, now: datetime, expires_at: datetime) -> None:
-        subject = f"Your account at {self._registry}"
-        enqueue_mail(self._outbox, connection, to=to, subject=subject, text=text, now=now, expires_at=expires_at)
+    def _enqueue(self, connection: Connection, to: str | None, text: str, now: datetime, expires_at: datetime) -> None:
+        enqueue_mail(
+            self._outbox,
+            connection,
+            to=to or "",
+            subject=f"Your account at {self._registry}",
+            text=text,
+            now=now,
+            expires_at=expires_at,
+            withheld=to is None,
+        )
 
 
 def _same(shown: str | None, wanted: str | None) -> bool:

@@ -33,14 +33,6 @@ class WrongTenant(Exception):
     """The address belongs to a tenant, and the sign-in is not of it."""
 
 
-class TooManyMails(Exception):
-    """An address, or the account, has had its share for now: ``wait`` seconds."""
-
-    def __init__(self, wait: int) -> None:
-        super().__init__("too many mails")
-        self.wait = wait
-
-
 class Refusal(StrEnum):
     """Why a link makes nobody an admin."""
 
@@ -99,12 +91,12 @@ class Conversions:
         registry_id: str,
         proven: Collection[Proof],
         typed: Typed,
-        wait: Callable[..., int],
+        room: Callable[..., Sequence[bool]],
     ) -> Case:
         """Have a conversion wait for its admins, and for objections; everybody concerned is told.
 
-        ``wait``: asked last, with pairs of who sends and an address, how long these mails have to wait. Raises
-        :class:`MissingProofs`, :class:`TooLate`, :class:`WrongTenant`, ``BadInput``, :class:`TooManyMails`.
+        ``room``: asked last, with pairs of who sends and an address, whether each may go, as ``MailLimit.room``. Raises
+        what it raises, :class:`MissingProofs`, :class:`TooLate`, :class:`WrongTenant`, ``BadInput``.
         """
         self.open_to(connection, registry_id, proven)
         self.effects.ledger.held(connection, registry_id)
@@ -121,11 +113,9 @@ class Conversions:
             due_at=now + OBJECTION,
             details={_ORGANIZATION: wish.organization},
         )
-        self._tell(connection, legacy, case, wish, now)
         # A bucket for each line of the form: an account is started for no more often than that, too.
-        seconds = wait(*((f"conversion:{registry_id}:{n}", each) for n, each in enumerate(wish.admins)))
-        if seconds:
-            raise TooManyMails(seconds)
+        rooms = room(*((f"conversion:{registry_id}:{n}", each) for n, each in enumerate(wish.admins)))
+        self._tell(connection, legacy, case, wish, rooms, now)
         return case
 
     def invited(self, connection: Connection, token: str) -> tuple[Named, Seen] | None:
@@ -204,7 +194,15 @@ class Conversions:
             return False
         return hmac.compare_digest(self.index.of(person.email), named.email_index)
 
-    def _tell(self, connection: Connection, legacy: LegacyAccount, case: Case, wish: Wish, now: datetime) -> None:
+    def _tell(
+        self,
+        connection: Connection,
+        legacy: LegacyAccount,
+        case: Case,
+        wish: Wish,
+        rooms: Sequence[bool],
+        now: datetime,
+    ) -> None:
         notices = self.effects.notices
         person = self.effects.accounts.person(connection, case.account_id)
         said = {
@@ -221,9 +219,9 @@ class Conversions:
         # To strangers, whose addresses anybody can type: nothing that somebody wrote leads them anywhere.
         account = words.without_links(legacy.name) or legacy.registry_id
         starter = words.called(person.name)
-        for named, token in self.effects.admins.name(connection, case, wish.admins):
+        for (named, token), room in zip(self.effects.admins.name(connection, case, wish.admins), rooms, strict=True):
             text = words.NAMED.format(**said, account=account, starter=starter, link=notices.page(ACCEPT + token))
-            notices.address(connection, named.email, words.NAMED_SUBJECT, text, now)
+            notices.address(connection, named.email, words.NAMED_SUBJECT, text, now, withheld=not room)
 
 
 def takes_effect_at(case: Case) -> datetime:

@@ -8,19 +8,19 @@ from sqlalchemy import Connection
 
 from broker.accounts.organizations.capabilities import FreshPerson
 from broker.accounts.visit import SignInFirst
-from broker.limits.errors import in_words
+from broker.limits.errors import TooMany, in_words
 from broker.web.errors import BrokerError
 from claims.profile import Profile
 from migrations.accounts.admins import comes_from
 from migrations.accounts.conversion import form, preview
 from migrations.accounts.conversion.form import BadInput, Typed, place
-from migrations.accounts.conversion.service import MissingProofs, TooManyMails, WrongTenant
+from migrations.accounts.conversion.service import MissingProofs, WrongTenant
 from migrations.accounts.conversion.visit import ConversionPages, case_page, is_fresh, proven_in, tenant
 from migrations.accounts.proofs import LIFETIME, Attempt, Proof
 from migrations.accounts.records import LegacyAccount
 from migrations.accounts.visit import attempt_of, attempt_over, fresh_person_of, person_of, sign_in
 
-_TOO_MANY_MAILS = "Too many mails were asked for, for this account or to one of these addresses. Wait {wait}."
+_TOO_MANY_MAILS = "Too many mails were asked for, for this account. Wait {wait}."
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -40,7 +40,7 @@ def start(pages: ConversionPages, attempt_id: str) -> ResponseReturnValue:
                 base.effects.ledger.held(connection, attempt.registry_id)
             # As they hold now that nobody else changes the account: an import may have, since they were given.
             proven = proven_in(pages, connection, attempt)
-            case = pages.conversions.start(connection, person, attempt.registry_id, proven, typed, base.mail_limit.wait)
+            case = pages.conversions.start(connection, person, attempt.registry_id, proven, typed, base.mail_limit.room)
             # Last: whoever takes the attempt has started it, and nobody else has.
             if not base.store.commit(take=base.attempts.keys(attempt), delete=[pages.drafts.key(attempt.id)]):
                 raise attempt_over()
@@ -48,7 +48,7 @@ def start(pages: ConversionPages, attempt_id: str) -> ResponseReturnValue:
         return _form(pages, attempt, typed), 403
     except BadInput as bad:
         return _form(pages, attempt, typed, bad.problems), bad.status
-    except TooManyMails as error:
+    except TooMany as error:
         problem = _TOO_MANY_MAILS.format(wait=in_words(error.wait))
         return _form(pages, attempt, typed, {place(0): problem}), 429, {"Retry-After": str(error.wait)}
     return redirect(f"{case_page(case.id)}?notice=started", code=303)

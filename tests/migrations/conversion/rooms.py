@@ -1,6 +1,6 @@
 """Conversions over a database of the test's own: everything real, but who signed in and how."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,13 +52,13 @@ class ConversionRoom(OldRoom):
         registry_id: str = "42",
         proven: Collection[Proof] = tuple(Proof),
         name: str = NAME,
-        wait: Callable[..., int] = lambda *mails: 0,
+        room: Callable[..., Sequence[bool]] = lambda *mails: [True] * len(mails),
         now: datetime = NOW,
     ) -> Case:
         """Start one, with these addresses as those of its future admins."""
         typed = Typed(organization=name, admins=admins)
         with self.database.begin() as connection:
-            return self.conversions.start(connection, just_now(starter, now), registry_id, proven, typed, wait)
+            return self.conversions.start(connection, just_now(starter, now), registry_id, proven, typed, room)
 
     def token(self, email: str) -> str:
         """Return the token of the last link by which somebody accepts, from their mail."""

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import update
 
 from broker.events.model import outbox
+from broker.limits.errors import TooMany
+from broker.limits.table import Name
 from broker.tenants import domains
 from migrations.accounts.cases import CaseKind, CaseState
 from migrations.accounts.conversion.form import BadInput
-from migrations.accounts.conversion.service import MissingProofs, TooManyMails, WrongTenant
+from migrations.accounts.conversion.service import MissingProofs, WrongTenant
 from migrations.accounts.conversion.words import called
 from migrations.accounts.effects import TooLate
 from migrations.accounts.model import case_admins, cases, legacy_accounts
@@ -136,15 +138,21 @@ def test_t12_mails_to_people_who_never_asked_have_a_limit(room: ConversionRoom) 
     room.shared()
     asked: list[tuple[str, str]] = []
 
-    def wait(*mails: tuple[str, str]) -> int:
+    def full(*mails: tuple[str, str]) -> list[bool]:
         asked.extend(mails)
-        return 60
+        raise TooMany(Name.MAIL_ACCOUNT, 60)
 
-    with pytest.raises(TooManyMails) as refusal:
-        room.start(room.sign_in("ada"), *TWO, wait=wait)
-    assert refusal.value.wait == 60
+    with pytest.raises(TooMany):
+        room.start(room.sign_in("ada"), *TWO, room=full)
     assert asked == [("conversion:42:0", TWO[0]), ("conversion:42:1", TWO[1])], "all in one step"
     assert (room.count(cases), room.count(case_admins), room.count(outbox)) == (0, 0, 0)
+
+
+def test_t12_whoever_was_sent_enough_is_sent_no_more_and_nobody_is_told(room: ConversionRoom) -> None:
+    room.shared()
+    room.start(room.sign_in("ada"), *TWO, room=lambda *mails: [False, True])
+    assert (room.count(cases), room.count(case_admins)) == (1, 2)
+    assert [len(room.mails_to(each)) for each in TWO] == [0, 1]
 
 
 def test_t4_where_the_domain_is_a_tenants_whoever_starts_it_has_to_come_from_there(room: ConversionRoom) -> None:

@@ -104,7 +104,9 @@ class OldTown:
         typed = Typed(organization="Contoso", admins=(future_admin, "somebody-else@example.org"))
         person = self._fresh()
         with self.world.parts.database.begin() as connection:
-            case = conversions.start(connection, person, "converting", set(Proof), typed, lambda *_: 0)
+            case = conversions.start(
+                connection, person, "converting", set(Proof), typed, lambda *mails: [True] * len(mails)
+            )
         (accept,) = mailed(self.world, future_admin, ACCEPT)
         return {"converting": case.id, "accept": _last(accept)}
 

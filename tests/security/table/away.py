@@ -56,7 +56,8 @@ def _room(method: str, rule: str) -> Attempt:
         where = given.invitation if rule == "/invitations/<token>" else path
         if method == "GET":
             return given.visitor.get(where)
-        return given.visitor.post(where, {"csrf_token": given.form_token, "name": "One more"})
+        form = {"csrf_token": given.form_token, "name": "One more", "kind": "read_only"}
+        return given.visitor.post(where, form)
 
     return attempt
 
@@ -188,6 +189,8 @@ WITHOUT_STORE: Mapping[Row, str] = {
             "/claim",
         )
     },
+    Row(method="GET", rule="/livez"): "says that the process answers, and nothing of what is behind it",
+    Row(method="GET", rule="/readyz"): "says of itself that the store is away: test_storage.py",
     **dict.fromkeys(FROM_MAILS, "kept in the database"),
     Row(method="POST", rule="/token", grant="refresh_token"): "used up in the database",
     Row(method="POST", rule="/token", grant="client_credentials"): "used up nowhere; what signs is: NEEDS_STORE of T7",

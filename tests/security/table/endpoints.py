@@ -122,7 +122,13 @@ def management(method: str) -> Cells:
 ENDPOINTS: dict[Row, Cells] = {
     **{
         Row(method="GET", rule=path): public(path)
-        for path in ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks")
+        for path in (
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
+            "/jwks",
+            "/livez",
+            "/readyz",
+        )
     },
     Row(method="GET", rule="/assets/<name>"): public("/assets/style.css"),
     Row(method="POST", rule="/par"): {

@@ -65,8 +65,8 @@ def given_out(house: House, persona: str, provider: str) -> Given:
     asking = visitor.walk(visitor.authorize(house.request(client_id, prompt="consent")))
     assert isinstance(asking, Page)
     codes, waiting = house.device(client_id), house.device(client_id)
-    begun = away.authorize(house.request(client_id, provider=provider))
-    transaction = begun.headers["Location"].removesuffix(f"/{provider}")
+    transaction = away.authorize(house.request(client_id)).headers["Location"]
+    begun = away.get(f"{transaction}/{provider}")
     while begun.headers["Location"].startswith("/"):
         begun = away.get(begun.headers["Location"])
     pushed = house.call("/par", client_id, house.request(client_id, prompt="none").parameters)

@@ -141,7 +141,8 @@ def fresh_page(path: str) -> Check:
 
 def _own(given: Given, method: str, path: str) -> requests.Response:
     fields = {"csrf_token": given.form_token, "confirm": "erase", "email": "new@elsewhere.example", "name": "New"}
-    return given.visitor.get(path) if method == "GET" else given.visitor.post(path, {**fields, "action": "take"})
+    fields |= {"action": "take", "kind": "read_only"}
+    return given.visitor.get(path) if method == "GET" else given.visitor.post(path, fields)
 
 
 def empty_post(path: str) -> Check:

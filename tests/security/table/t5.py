@@ -244,7 +244,7 @@ def room(method: str, path: str) -> Check:
             response = (
                 scene.visitor.get(path)
                 if method == "GET"
-                else scene.visitor.post(path, {"csrf_token": scene.form_token, "name": "x"})
+                else scene.visitor.post(path, {"csrf_token": scene.form_token, "name": "x", "kind": "read_only"})
             )
             signed_out(response, method)
 

@@ -66,10 +66,13 @@ def database_away(url: str) -> Iterator[None]:
 
 def refused(attempts: Mapping[Row, Attempt], given: Given) -> None:
     answers = {row: attempt(given) for row, attempt in attempts.items()}
+    assert given.house.send("GET", "/livez").status_code == 200
+    assert given.house.send("GET", "/readyz").status_code == 503
     assert {str(row): answer.status_code for row, answer in answers.items() if answer.status_code != 503} == {}
     for row, answer in answers.items():
         assert not any(prize in answer.text for prize in PRIZES), row
         assert answer.headers["Cache-Control"] == "no-store"
+        assert int(answer.headers["Retry-After"]) > 0, row
         if row in RESOURCES:
             assert answer.json()["code"] == "temporarily_unavailable"
         elif row in ENDPOINTS:

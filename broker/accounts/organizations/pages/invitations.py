@@ -19,6 +19,7 @@ from broker.accounts.organizations.visit import (
     stopper_of,
 )
 from broker.accounts.visit import SignInFirst
+from broker.limits.errors import TooMany as TooManyMails
 from broker.limits.errors import in_words
 from broker.tenants.errors import NotFound
 from broker.web.errors import BrokerError
@@ -33,13 +34,9 @@ def invite(pages: OrganizationPages, organization_id: str) -> ResponseReturnValu
     try:
         with pages.database.begin() as connection:
             admin = fresh_admin_of(pages, connection, organization_id, page)
-            pages.invitations.invite(connection, admin, email, f"{pages.issuer}{_DOOR}/")
-            # Last, so that an address that is none is not counted; what was written goes with the exception.
-            wait = pages.mail_limit.wait((admin.account_id, email))
-            if wait:
-                raise _TooManyMails(wait)
-    except _TooManyMails as error:
-        problem = f"Too many mails were asked for, by you or to this address. Wait {in_words(error.wait)}."
+            pages.invitations.invite(connection, admin, email, f"{pages.issuer}{_DOOR}/", pages.mail_limit.room)
+    except TooManyMails as error:
+        problem = f"You asked for too many mails. Wait {in_words(error.wait)}."
         response = make_response(again(pages, organization_id, "email", email, problem, 429))
         response.headers["Retry-After"] = str(error.wait)
         return response
@@ -153,11 +150,3 @@ def _door(token: str) -> str:
 
 def _sign_in(token: str) -> str:
     return "/signin?" + urlencode({"next": _door(token)})
-
-
-class _TooManyMails(Exception):
-    """The account, or the address, has had its share for now: ``wait`` seconds."""
-
-    def __init__(self, wait: int) -> None:
-        super().__init__("too many mails")
-        self.wait = wait
