@@ -27,7 +27,6 @@ from granian.server.mp import MPServer
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker import logs
-from broker.commands import gateway
 from broker.metrics import exposed
 from broker.settings import Settings
 from broker.storage.store import MEMORY_URL
@@ -49,8 +48,6 @@ log = structlog.get_logger(__name__)
 class _Server(MPServer):
     """Granian, which knows no pause between being told to stop and not listening any more."""
 
-    _spawn_wsgi_worker = staticmethod(gateway.spawn)
-
     def __init__(self, *arguments: Any, drain: int, draining: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._drain = drain
@@ -70,6 +67,8 @@ class _Server(MPServer):
 def run(settings: Settings, *, current: bool, with_worker: bool) -> None:
     """Serve until a signal ends it. ``current``: the database is not waiting to be upgraded."""
     logs.begin(settings.log)
+    for name in [each for each in os.environ if each.startswith("HTTP_")]:
+        del os.environ[name]  # Granian puts the environment of the process beside the headers of each request
     listen, working = settings.listen, with_worker or settings.store.url == MEMORY_URL
     if not current:
         log.warning("the database is not of this version: run vestibule db upgrade once every host has it")

@@ -245,13 +245,13 @@ def test_what_waited_waits_as_long_again_after_the_restore(
         fresh = Database(url)
         put_back(file, fresh, settings, keep_grants=True, now=later)
         with fresh.read() as connection:
-            assert dict(connection.execute(select(changes.c.id, changes.c.effective_at)).tuples().all()) == {
+            assert {row[0]: row[1] for row in connection.execute(select(changes.c.id, changes.c.effective_at))} == {
                 "w": later + day,
                 "s": NOW + day,
             }
             held = connection.execute(select(cases.c.due_at, cases.c.undo_until).order_by(cases.c.id)).all()
             assert held == [(later + 3 * day, None), (NOW, later + 14 * day)]
-            assert dict(connection.execute(select(links.c.token_hash, links.c.expires_at)).tuples().all()) == {
+            assert {row[0]: row[1] for row in connection.execute(select(links.c.token_hash, links.c.expires_at))} == {
                 "c": later + 3 * day,
                 "d": later + 14 * day,
                 "gone": NOW - day,

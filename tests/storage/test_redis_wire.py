@@ -49,7 +49,7 @@ class Server:
                 return b"%1\r\n$5\r\nproto\r\n:3\r\n"
             case b"SENTINEL":
                 words = f"name main ip 127.0.0.1 port {self.leads} flags master num-other-sentinels 0".split()
-                return b"*1\r\n*%d\r\n" % len(words) + b"".join(b"+%b\r\n" % each.encode() for each in words)
+                return b"*1\r\n%%%d\r\n" % (len(words) // 2) + b"".join(b"+%b\r\n" % each.encode() for each in words)
             case b"COMMAND":
                 return b"*0\r\n"
             case _:
