@@ -45,13 +45,6 @@ EXEMPT: Mapping[str, Exempt] = {
         "which is worth nothing without the verifier that the registry has, and remembers the registry",
         also=frozenset({"audit_entries", "indexes of the store"}),
     ),
-    **dict.fromkeys(
-        ("/signin", "/probe/<token>", "/device/confirm/<handle>/another"),
-        Exempt(keys=("transaction:",), reason="a sign-in begins; it is this browser's, and over in minutes"),
-    ),
-    "/signin/<transaction_id>/<provider_id>": Exempt(
-        keys=("flow:",), reason="a sign-in that this browser began gets what it needs at the provider"
-    ),
     "/leave/<transaction_id>": Exempt(
         keys=("transaction:",), reason="a sign-in that this browser began is given up: begun anew, it is another"
     ),
@@ -65,6 +58,10 @@ EXEMPT: Mapping[str, Exempt] = {
 
 # Where nothing that is good can be shown: it comes back from a provider, once, in the browser that went there.
 NOT_OURS = frozenset({"/callback/<provider_id>", "/callback/<provider_id>/consent"})
+# Where a sign-in begins: not for who fetches ahead, and says so.
+REFUSED = frozenset(
+    {"/signin", "/signin/<transaction_id>/<provider_id>", "/probe/<token>", "/device/confirm/<handle>/another"}
+)
 # What is done by POST afterwards, in this order, with the very tokens that were looked at, and by whom.
 AFTERWARDS = (
     (Who.ADMIN, "/claim/link/<token>"),
@@ -225,7 +222,7 @@ def test_t10_link_prefetchers_change_nothing_anywhere(town: Town, prefetcher: Pr
         for each in samples(prefetcher, rule):
             path = town.address(rule, each, prefetcher.things)
             query = {name: str(value) for name, value in town.values(each).items()}
-            assert prefetcher.follow(path, query) or rule in NOT_OURS, (rule, each.ids)
+            assert prefetcher.follow(path, query) or rule in NOT_OURS | REFUSED, (rule, each.ids)
             after = town.content()
             if unexpected := _unexpected(rule, before, after):
                 changed[f"{rule} {dict(each.ids)}"] = unexpected

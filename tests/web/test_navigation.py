@@ -45,9 +45,18 @@ def test_t12_a_part_of_another_page_does_not(asking: Flask, said: dict[str, str]
 
 def test_t12_it_is_the_same_below_flask_and_outside_requests_there_is_nothing_to_ask() -> None:
     navigation.check()
-    come_from({"HTTP_SEC_FETCH_MODE": "no-cors"})
+    come_from({"HTTP_SEC_FETCH_SITE": "cross-site", "HTTP_SEC_FETCH_MODE": "no-cors"})
     try:
         with pytest.raises(BrokerError):
             navigation.check()
+    finally:
+        come_from(None)
+
+
+def test_a_program_that_says_cors_of_itself_is_no_page() -> None:
+    """Node's fetch sends ``Sec-Fetch-Mode`` alone; a browser sends the site with it."""
+    come_from({"HTTP_SEC_FETCH_MODE": "cors"})
+    try:
+        navigation.check()
     finally:
         come_from(None)
