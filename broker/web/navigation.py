@@ -30,7 +30,7 @@ def check() -> None:
 def _is_behind_ones_back(environ: Mapping[str, Any]) -> bool:
     if "HTTP_SEC_FETCH_SITE" not in environ and "HTTP_SEC_FETCH_DEST" not in environ:
         # Browsers send all of them. Node's fetch says ``cors`` of itself, and no page has it do anything.
-        return environ.get("HTTP_SEC_PURPOSE", "").startswith("prefetch")
+        return str(environ.get("HTTP_SEC_PURPOSE", "")).startswith("prefetch")
     mode, purpose = environ.get("HTTP_SEC_FETCH_MODE", "navigate"), environ.get("HTTP_SEC_PURPOSE", "")
     destination = environ.get("HTTP_SEC_FETCH_DEST", "")
     return mode != "navigate" or destination not in _WHOLE_PAGES or purpose.startswith("prefetch")
