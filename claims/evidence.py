@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 from claims.clock import require_utc
 from claims.vocabulary import text, text_list
@@ -118,7 +119,7 @@ def load(raw: object) -> Authentication:
     auth_time = raw["auth_time"]
     return Authentication(
         evidence=tuple([_load_evidence(item) for item in _list(raw["evidence"])]),
-        auth_time=None if auth_time is None else _load_moment(auth_time),
+        auth_time=None if auth_time is None else _load_moment(_string(auth_time)),
     )
 
 
@@ -129,17 +130,27 @@ def _load_evidence(raw: object) -> Evidence:
     renewed = isinstance(raw, dict) and raw.get("renewed") is True
     if not isinstance(raw, dict) or raw.keys() != (_OF_RENEWED if renewed else _OF_EVIDENCE):
         raise ValueError("not the expected members")
+    values = tuple([_string(value) for value in _list(raw["values"])])
+    return _evidence(*[_string(raw[name]) for name in _TEXTS], values, renewed)
+
+
+# What a session or a family rests on comes back with each of its uses, and evidence is never changed.
+@lru_cache(maxsize=4096)
+def _evidence(
+    kind: str, strength: str, binding: str, observed_at: str, source: str, values: tuple[str, ...], renewed: bool
+) -> Evidence:
     return Evidence(
-        kind=Kind(_string(raw["kind"])),
-        values=tuple([_string(value) for value in _list(raw["values"])]),
-        strength=Strength.parse(raw["strength"]),
-        binding=Binding(_string(raw["binding"])),
-        observed_at=_load_moment(raw["observed_at"]),
-        source=_string(raw["source"]),
+        kind=Kind(kind),
+        values=values,
+        strength=Strength.parse(strength),
+        binding=Binding(binding),
+        observed_at=_load_moment(observed_at),
+        source=source,
         renewed=renewed,
     )
 
 
+_TEXTS = ("kind", "strength", "binding", "observed_at", "source")
 _OF_EVIDENCE = frozenset({"kind", "values", "strength", "binding", "observed_at", "source"})
 _OF_RENEWED = _OF_EVIDENCE | {"renewed"}
 
@@ -160,8 +171,8 @@ def _dump_moment(moment: datetime) -> str:
     return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()
 
 
-def _load_moment(raw: object) -> datetime:
-    moment = datetime.fromisoformat(_string(raw))
+def _load_moment(raw: str) -> datetime:
+    moment = datetime.fromisoformat(raw)
     require_utc(moment)
     # fromisoformat reads many spellings; only the one that dump writes is ours.
     if _dump_moment(moment) != raw:

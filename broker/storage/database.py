@@ -1,7 +1,7 @@
 """The database: SQLite for one process, PostgreSQL for any number of them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -27,7 +27,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from broker.storage.patience import lose_patience
-from broker.storage.pooled import READING, spare_round_trips
+from broker.storage.pooled import READING, Spares, spare_round_trips
 from broker.storage.replica import Replica
 
 # Constraints need names that are the same on both databases, or a later migration could not find them.
@@ -41,6 +41,7 @@ metadata = MetaData(
 )
 
 _creating = Lock()
+_POOLED, _MORE = 8, 8  # connections that are kept, and that there may be beside them
 
 # SQLite counts up by itself only in a column it calls INTEGER.
 Serial = BigInteger().with_variant(Integer, "sqlite")
@@ -83,6 +84,7 @@ class Database:
         self.engine = _sqlite_engine(parsed) if sqlite else _postgresql_engine(parsed, hurried)
         # Spares the BEGIN and ROLLBACK round trips around every read.
         self._reader = self.engine.execution_options(**{READING: True})
+        self._spares = None if sqlite else Spares(self._reader, _POOLED + _MORE)
         self._replica: Replica | None = None
         if replica_url is not None:
             copy = _postgresql_engine(_parse(replica_url), hurried)
@@ -94,7 +96,7 @@ class Database:
         Raises :class:`sqlalchemy.exc.OperationalError` when the database cannot be reached, and
         :class:`sqlalchemy.exc.TimeoutError` when all 16 connections are in use for 10 seconds.
         """
-        return self._reader.connect()
+        return self._reader.connect() if self._spares is None else self._spares.take()
 
     @contextmanager
     def read_stale(self) -> Iterator[Connection]:
@@ -120,7 +122,7 @@ class Database:
 
         Raises as :meth:`begin`.
         """
-        return self._reader.connect()
+        return self.read()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -129,11 +131,22 @@ class Database:
         Raises as :meth:`read`, and :class:`sqlalchemy.exc.OperationalError` also when another writer keeps
         SQLite locked for 5 seconds.
         """
+        if self._spares is not None:
+            self._spares.make_room()
         with self.engine.begin() as connection:
             yield connection
 
+    def watch(self, count: Callable[[int], None]) -> None:
+        """Have ``count`` told how many more connections are in use, one at a time: 1 or -1."""
+        event.listen(self.engine, "checkout", lambda *_: count(1))
+        event.listen(self.engine, "checkin", lambda *_: count(-1))
+        if self._spares is not None:
+            self._spares.watch(count)
+
     def dispose(self) -> None:
         """Close every pooled connection."""
+        if self._spares is not None:
+            self._spares.dispose()
         self.engine.dispose()
         if self._replica is not None:
             self._replica.dispose()
@@ -167,8 +180,8 @@ def _parse(url: str) -> URL:
 def _postgresql_engine(url: URL, hurried: bool) -> Engine:
     engine = create_engine(
         url,
-        pool_size=8,
-        max_overflow=8,
+        pool_size=_POOLED,
+        max_overflow=_MORE,
         pool_timeout=10,
         pool_reset_on_return=None,  # see spare_round_trips: a restarted server costs no sign-in
         connect_args={"connect_timeout": 5, "application_name": "vestibule"},
@@ -182,7 +195,7 @@ def _postgresql_engine(url: URL, hurried: bool) -> Engine:
 
 def _sqlite_engine(url: URL) -> Engine:
     path = Path(str(url.database))
-    engine = create_engine(url, pool_size=8, max_overflow=8, pool_timeout=10, hide_parameters=True)
+    engine = create_engine(url, pool_size=_POOLED, max_overflow=_MORE, pool_timeout=10, hide_parameters=True)
 
     @event.listens_for(engine, "do_connect")
     def make_private(*_: object) -> None:

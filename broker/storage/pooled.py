@@ -1,12 +1,15 @@
 """A pooled PostgreSQL connection that costs no round trip to take and none to give back."""
 
+import os
 import select
+from collections.abc import Callable
 from time import monotonic
+from types import TracebackType
 from typing import Any, cast
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, QueuePool, event
 from sqlalchemy.exc import DisconnectionError
 
 from broker.storage.postgres_wire import Wire
@@ -15,6 +18,8 @@ AnyConnection = psycopg.Connection[Any]
 
 READING = "vestibule_read"
 """The option of a connection whose every statement is a transaction of its own."""
+# So many wait for their next use beside the pool.
+_SPARES = 8
 # A firewall in between may have forgotten a connection that nobody used for so long, and tell neither end.
 _ASK_AFTER_SECONDS = 30.0
 
@@ -58,3 +63,128 @@ def _reset(connection: AnyConnection, record: Any, _: object) -> None:
     if not connection.autocommit:
         connection.autocommit = True
     record.info["used"] = monotonic()
+
+
+class Spares:
+    """Connections of ``engine`` in autocommit that stay taken from its pool from one use to the next.
+
+    To take one from there and give it back costs SQLAlchemy more than most of what they are taken for. All the same
+    they are looked at before they are used, let go of once one to the same server was found broken, and no more than
+    ``most`` are open together with those of the pool.
+    """
+
+    def __init__(self, engine: Engine, most: int) -> None:
+        self._engine = engine
+        self._most = most
+        self._idle: list[_Spare] = []
+        self._age = 0  # those that are younger lead to where the address did not lead then
+        self._pid = os.getpid()
+        self._count: Callable[[int], None] = _uncounted
+        for name in ("invalidate", "soft_invalidate"):
+            event.listen(engine, name, self._grow_old)
+
+    def take(self) -> "_Spare":
+        """Return a connection for ``with``, which gives it back. Raises as ``engine.connect`` does."""
+        if self._pid != os.getpid():
+            # A process that was forked: what is open is its parent's, as its pool knows of its own.
+            self._pid, self._idle = os.getpid(), []
+        while True:
+            try:
+                spare = self._idle.pop()
+            except IndexError:
+                age = self._age
+                return _Spare(self, self._engine.connect(), age)
+            self._count(1)
+            if spare.age != self._age:
+                spare.connection.close()  # to the pool, which knows whether it is of any use
+            elif spare.is_usable():
+                return spare
+            else:
+                spare.give_up()
+
+    def make_room(self) -> None:
+        """Have the pool give out another where all that it may open are open, and some of them here."""
+        if self._is_full():
+            self._let_go_of_one()
+
+    def give_back(self, spare: "_Spare") -> None:
+        """Keep it for the next use; or leave it to the pool if it is not as it came, or somebody may wait for it."""
+        full = len(self._idle) >= _SPARES or self._is_full()
+        if full or spare.age != self._age or not spare.is_as_it_came():
+            spare.connection.close()
+            return
+        self._idle.append(spare)
+        self._count(-1)
+
+    def watch(self, count: Callable[[int], None]) -> None:
+        """Tell ``count`` how many more are in use, which the pool takes those that wait here for, too."""
+        self._count = count
+
+    def dispose(self) -> None:
+        """Let go of all that wait."""
+        while self._let_go_of_one():
+            pass
+
+    def _is_full(self) -> bool:
+        return cast(QueuePool, self._engine.pool).checkedout() >= self._most
+
+    def _let_go_of_one(self) -> bool:
+        try:
+            spare = self._idle.pop()
+        except IndexError:
+            return False
+        self._count(1)
+        spare.connection.close()
+        return True
+
+    def _grow_old(self, *_: object) -> None:
+        self._age += 1
+
+
+class _Spare:
+    """A connection that is lent, or waits."""
+
+    __slots__ = ("_driver", "_record", "_spares", "age", "connection")
+
+    def __init__(self, spares: Spares, connection: Connection, age: int) -> None:
+        self._spares, self.connection, self.age = spares, connection, age
+        pooled: Any = connection.connection
+        self._driver: AnyConnection = pooled.driver_connection
+        self._record = pooled._connection_record
+
+    def is_usable(self) -> bool:
+        """Return whether the server has not closed it meanwhile, as far as can be seen from here."""
+        try:
+            _look(self._driver, self._record, None)
+        except DisconnectionError:
+            return False
+        return True
+
+    def is_as_it_came(self) -> bool:
+        """Return whether it is good for another use: open, in autocommit, and nothing under way."""
+        connection = self.connection
+        if connection.closed or connection.invalidated or connection.in_nested_transaction():
+            return False
+        if self._driver.closed or not self._driver.autocommit:
+            return False
+        if self._driver.pgconn.transaction_status != TransactionStatus.IDLE:
+            return False
+        if connection.in_transaction():
+            connection.rollback()  # of SQLAlchemy's own book-keeping: the server knows of none
+        self._record.info["used"] = monotonic()
+        return True
+
+    def give_up(self) -> None:
+        """Close it, and have the pool forget it."""
+        self.connection.invalidate()
+        self.connection.close()
+
+    def __enter__(self) -> Connection:
+        return self.connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._spares.give_back(self)
+
+
+def _uncounted(_: int) -> None:
+    """Nobody counts."""

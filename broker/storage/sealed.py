@@ -83,7 +83,7 @@ class SealedRecords:
         if value is None:
             return None
         try:
-            record = json.loads(self._sealer.open(value, key))
+            record = json.loads(self._sealer.open(value, key).decode())
         except Undecryptable:
             # Sealed with a key that is no longer configured, or not by us: as good as not there.
             return None

@@ -118,7 +118,7 @@ class AccessTokens:
             return None
         try:
             sealed = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
-            record = json.loads(self._cipher.open(sealed, context))
+            record = json.loads(self._cipher.open(sealed, context).decode())
         except (binascii.Error, ValueError, Undecryptable):
             return None
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
