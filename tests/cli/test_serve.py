@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,10 +24,10 @@ START_SECONDS = 60
 
 @contextmanager
 def serving(
-    config: Path, environ: Mapping[str, str], url: str, verify: str | bool = True
+    config: Path, environ: Mapping[str, str], url: str, verify: str | bool = True, prefix: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "broker.cli", "--config", str(config), "serve"],
+        [*prefix, sys.executable, "-m", "broker.cli", "--config", str(config), "serve"],
         cwd=ROOT,
         env={**os.environ, "VESTIBULE__LISTEN__DRAIN": "0", **environ},
         stdout=subprocess.PIPE,
@@ -63,6 +63,21 @@ def at(port: int, **more: str) -> dict[str, str]:
 
 def children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_no_thread_takes_the_core_from_another_unless_the_operator_has_it_otherwise(ready: Run, config: Path) -> None:
+    port = free_port()
+    with serving(config, at(port), f"http://localhost:{port}/readyz") as process:
+        assert policies(process.pid) == {os.SCHED_BATCH}
+    with serving(config, at(port), f"http://localhost:{port}/readyz", prefix=["chrt", "--idle", "0"]) as process:
+        assert policies(process.pid) == {os.SCHED_IDLE}
+
+
+def policies(pid: int) -> set[int]:
+    """Return how the threads of a server's processes are scheduled."""
+    threads = [int(each.name) for one in (pid, *children(pid)) for each in Path(f"/proc/{one}/task").iterdir()]
+    assert len(threads) > 2
+    return {os.sched_getscheduler(each) for each in threads}
 
 
 def test_it_serves_until_it_is_told_to_stop_and_logs_json(ready: Run, config: Path) -> None:
