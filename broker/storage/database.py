@@ -41,6 +41,7 @@ metadata = MetaData(
 )
 
 _creating = Lock()
+_COUNTED = "counted"
 _POOLED, _MORE = 8, 8  # connections that are kept, and that there may be beside them
 
 # SQLite counts up by itself only in a column it calls INTEGER.
@@ -131,15 +132,24 @@ class Database:
         Raises as :meth:`read`, and :class:`sqlalchemy.exc.OperationalError` also when another writer keeps
         SQLite locked for 5 seconds.
         """
-        if self._spares is not None:
-            self._spares.make_room()
-        with self.engine.begin() as connection:
+        taken = self.engine.connect() if self._spares is None else self._spares.connect(self.engine)
+        with taken as connection, connection.begin():
             yield connection
 
     def watch(self, count: Callable[[int], None]) -> None:
         """Have ``count`` told how many more connections are in use, one at a time: 1 or -1."""
-        event.listen(self.engine, "checkout", lambda *_: count(1))
-        event.listen(self.engine, "checkin", lambda *_: count(-1))
+
+        def taken(_: object, record: Any, __: object) -> None:
+            record.record_info[_COUNTED] = True
+            count(1)
+
+        def given_back(_: object, record: Any) -> None:
+            # One that could not be made anew, as the server is away, comes back and was never taken.
+            if record.record_info.pop(_COUNTED, False):
+                count(-1)
+
+        event.listen(self.engine, "checkout", taken)
+        event.listen(self.engine, "checkin", given_back)
         if self._spares is not None:
             self._spares.watch(count)
 

@@ -1,11 +1,12 @@
 """A pooled PostgreSQL connection that costs no round trip to take and none to give back."""
 
-import os
 import select
 from collections.abc import Callable
+from threading import Lock
 from time import monotonic
 from types import TracebackType
 from typing import Any, cast
+from weakref import WeakMethod
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -22,6 +23,7 @@ READING = "vestibule_read"
 _SPARES = 8
 # A firewall in between may have forgotten a connection that nobody used for so long, and tell neither end.
 _ASK_AFTER_SECONDS = 30.0
+_RESTED = "rested"  # of one that comes back to the pool and was not used just now
 
 
 def spare_round_trips(engine: Engine) -> None:
@@ -62,7 +64,8 @@ def _reset(connection: AnyConnection, record: Any, _: object) -> None:
         connection.rollback()
     if not connection.autocommit:
         connection.autocommit = True
-    record.info["used"] = monotonic()
+    if not record.info.pop(_RESTED, False):
+        record.info["used"] = monotonic()
 
 
 class Spares:
@@ -78,55 +81,66 @@ class Spares:
         self._most = most
         self._idle: list[_Spare] = []
         self._age = 0  # those that are younger lead to where the address did not lead then
-        self._pid = os.getpid()
+        self._lock = Lock()
+        self._asking = 0  # so many ask the pool for one, and may have to wait there
         self._count: Callable[[int], None] = _uncounted
-        for name in ("invalidate", "soft_invalidate"):
-            event.listen(engine, name, self._grow_old)
+        _when_broken(engine, self._grow_old)
 
     def take(self) -> "_Spare":
         """Return a connection for ``with``, which gives it back. Raises as ``engine.connect`` does."""
-        if self._pid != os.getpid():
-            # A process that was forked: what is open is its parent's, as its pool knows of its own.
-            self._pid, self._idle = os.getpid(), []
         while True:
             try:
                 spare = self._idle.pop()
             except IndexError:
                 age = self._age
-                return _Spare(self, self._engine.connect(), age)
+                return _Spare(self, self.connect(self._engine), age)
             self._count(1)
             if spare.age != self._age:
-                spare.connection.close()  # to the pool, which knows whether it is of any use
+                spare.hand_on()  # to the pool, which knows whether it is of any use
             elif spare.is_usable():
+                spare.lent = True
                 return spare
             else:
                 spare.give_up()
 
-    def make_room(self) -> None:
-        """Have the pool give out another where all that it may open are open, and some of them here."""
-        if self._is_full():
-            self._let_go_of_one()
+    def connect(self, engine: Engine) -> Connection:
+        """Return a connection of the pool, to which one of those here goes where it has no other to give."""
+        with self._lock:
+            self._asking += 1
+        try:
+            self._make_room()
+            return engine.connect()
+        finally:
+            with self._lock:
+                self._asking -= 1
 
     def give_back(self, spare: "_Spare") -> None:
-        """Keep it for the next use; or leave it to the pool if it is not as it came, or somebody may wait for it."""
-        full = len(self._idle) >= _SPARES or self._is_full()
-        if full or spare.age != self._age or not spare.is_as_it_came():
+        """Keep it for the next use; or leave it to the pool if it is not as it came, or somebody waits for it."""
+        if not spare.lent:
+            raise RuntimeError("this connection was given back before")
+        spare.lent = False
+        if len(self._idle) >= _SPARES or spare.age != self._age or not spare.is_as_it_came():
             spare.connection.close()
             return
         self._idle.append(spare)
         self._count(-1)
+        # In this order: whoever asks from here on finds it, and who has asked before is seen.
+        if self._asking:
+            self._make_room()
 
     def watch(self, count: Callable[[int], None]) -> None:
         """Tell ``count`` how many more are in use, which the pool takes those that wait here for, too."""
         self._count = count
 
     def dispose(self) -> None:
-        """Let go of all that wait."""
+        """Let go of all that wait, and of those that are lent once they are given back."""
+        self._grow_old()
         while self._let_go_of_one():
             pass
 
-    def _is_full(self) -> bool:
-        return cast(QueuePool, self._engine.pool).checkedout() >= self._most
+    def _make_room(self) -> None:
+        if cast(QueuePool, self._engine.pool).checkedout() + self._asking > self._most:
+            self._let_go_of_one()
 
     def _let_go_of_one(self) -> bool:
         try:
@@ -134,23 +148,37 @@ class Spares:
         except IndexError:
             return False
         self._count(1)
-        spare.connection.close()
+        spare.hand_on()
         return True
 
-    def _grow_old(self, *_: object) -> None:
+    def _grow_old(self) -> None:
         self._age += 1
+
+
+def _when_broken(engine: Engine, told: Callable[[], None]) -> None:
+    # Weakly, or a pool would never be garbage: whoever is told has connections of it.
+    method = WeakMethod(told)
+
+    def broken(*_: object) -> None:
+        found = method()
+        if found is not None:
+            found()
+
+    for name in ("invalidate", "soft_invalidate"):
+        event.listen(engine, name, broken)
 
 
 class _Spare:
     """A connection that is lent, or waits."""
 
-    __slots__ = ("_driver", "_record", "_spares", "age", "connection")
+    __slots__ = ("_driver", "_options", "_record", "_spares", "age", "connection", "lent")
 
     def __init__(self, spares: Spares, connection: Connection, age: int) -> None:
-        self._spares, self.connection, self.age = spares, connection, age
+        self._spares, self.connection, self.age, self.lent = spares, connection, age, True
         pooled: Any = connection.connection
         self._driver: AnyConnection = pooled.driver_connection
         self._record = pooled._connection_record
+        self._options = connection.get_execution_options()
 
     def is_usable(self) -> bool:
         """Return whether the server has not closed it meanwhile, as far as can be seen from here."""
@@ -169,10 +197,17 @@ class _Spare:
             return False
         if self._driver.pgconn.transaction_status != TransactionStatus.IDLE:
             return False
+        if connection.get_execution_options() is not self._options:
+            return False
         if connection.in_transaction():
             connection.rollback()  # of SQLAlchemy's own book-keeping: the server knows of none
         self._record.info["used"] = monotonic()
         return True
+
+    def hand_on(self) -> None:
+        """Give it back to the pool, as long unused as it is."""
+        self._record.info[_RESTED] = True
+        self.connection.close()
 
     def give_up(self) -> None:
         """Close it, and have the pool forget it."""
@@ -180,6 +215,8 @@ class _Spare:
         self.connection.close()
 
     def __enter__(self) -> Connection:
+        if not self.lent:
+            raise RuntimeError("this connection was given back before")
         return self.connection
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

@@ -2,6 +2,8 @@
 
 import re
 import select
+import socket
+import struct
 from collections.abc import Callable
 from hashlib import sha1
 from typing import Any
@@ -101,6 +103,7 @@ class _Open:
     def __init__(self, connection: Any, age: int) -> None:
         self.connection, self.age = connection, age
         self._socket = connection._sock
+        _have_the_system_wait(self._socket)
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         self._poll = poll.poll
@@ -127,13 +130,27 @@ class _Open:
                     if not received:
                         raise ConnectionError("closed by the server")
                     self._reader.feed(received)
-        except TimeoutError as error:
+        except (TimeoutError, BlockingIOError) as error:
             raise Slow("no answer in time") from error
         except OSError as error:
             raise ConnectionError(type(error).__name__) from error
         if isinstance(answer, RedisError):
             raise answer
         return answer
+
+
+def _have_the_system_wait(wire: socket.socket) -> None:
+    """Leave it to the system how long a socket waits: Python would ask it before each call, and be another call late.
+
+    With each of them a thread gives the interpreter to others, and has to get it back. TLS has more than one call to
+    an answer, and stays as it is.
+    """
+    seconds = wire.gettimeout()
+    if type(wire) is not socket.socket or not seconds:
+        return
+    for which in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        wire.setsockopt(socket.SOL_SOCKET, which, struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000)))
+    wire.settimeout(None)
 
 
 class Script:

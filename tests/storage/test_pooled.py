@@ -1,9 +1,11 @@
 """What a pooled connection to PostgreSQL costs to take, and what is noticed all the same."""
 
-import os
+import gc
+import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic, sleep
 
 import psycopg
@@ -13,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from broker.storage import pooled
 from broker.storage.database import Database
+from tests.servers import free_port
 
 
 @pytest.fixture
@@ -160,40 +163,107 @@ def test_readers_that_are_done_leave_room_for_as_many_transactions(database: Dat
         assert len(numbers) == MOST
 
 
-def test_who_waits_for_a_connection_gets_what_a_reader_gives_back(database: Database) -> None:
+@pytest.mark.parametrize("way", ["begin", "read"])
+def test_all_who_wait_for_a_connection_get_what_readers_give_back(database: Database, way: str) -> None:
     found: list[int] = []
+    ended = Event()
 
     def wait() -> None:
-        with database.begin() as connection:
+        with getattr(database, way)() as connection:
             found.append(backend(connection))
+            ended.wait(WAIT_SECONDS)
 
-    waiting = Thread(target=wait)
-    with ExitStack() as others:
-        first = database.read()
-        with first as connection:
-            number = backend(connection)
-            for _ in range(MOST - 1):
-                others.enter_context(database.read())
-            waiting.start()
-            sleep(0.2)  # until it waits; were it not to wait yet, it would find the same
-        waiting.join(WAIT_SECONDS)
-        assert found == [number]
+    waiting = [Thread(target=wait) for _ in range(6)]
+    with ExitStack() as others, ExitStack() as readers:
+        numbers = {backend(readers.enter_context(database.read())) for _ in waiting}
+        for _ in range(MOST - len(waiting)):
+            others.enter_context(database.read())
+        for each in waiting:
+            each.start()
+        sleep(0.2)  # until they wait; were one not to wait yet, it would find the same
+        readers.close()
+        until = monotonic() + WAIT_SECONDS
+        while len(found) < len(waiting):
+            assert monotonic() < until, f"{len(waiting) - len(found)} wait beside connections that nobody uses"
+            sleep(0.02)
+        ended.set()
+        for each in waiting:
+            each.join()
+    assert set(found) == numbers
 
 
-def test_a_process_that_is_forked_leaves_its_parents_connections_alone(database: Database) -> None:
+@pytest.mark.parametrize("way, used", [("begin", MOST), ("read", 1)])
+def test_what_rested_long_is_asked_before_its_next_use_also_by_way_of_the_pool(
+    database: Database, monkeypatch: pytest.MonkeyPatch, way: str, used: int
+) -> None:
+    with ExitStack() as readers:
+        drivers = [readers.enter_context(database.read()).connection.driver_connection for _ in range(pooled._SPARES)]
+    asked: list[object] = []
+    for each in drivers:
+        monkeypatch.setattr(each, "execute", lambda *_, me=each: asked.append(me))
+    monkeypatch.setattr(pooled, "_ASK_AFTER_SECONDS", 0.1)
+    sleep(0.15)
+    with ExitStack() as taken:
+        for _ in range(used):
+            taken.enter_context(getattr(database, way)())
+    assert len(asked) == min(used, len(drivers))
+
+
+def test_one_that_aged_is_as_long_unused_in_the_pool(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with database.read() as connection, database.read() as broken:
+        driver = connection.connection.driver_connection
+        other = database.read()
+        with other as third:
+            third_driver = third.connection.driver_connection
+        broken.invalidate()
+    del driver
+    asked: list[object] = []
+    monkeypatch.setattr(third_driver, "execute", lambda *_: asked.append(None))
+    monkeypatch.setattr(pooled, "_ASK_AFTER_SECONDS", 0.1)
+    sleep(0.15)
+    with database.read(), database.read(), database.read():
+        assert asked == [None]
+
+
+def test_what_is_lent_while_all_is_let_go_of_is_not_used_again(database: Database) -> None:
     with database.read() as connection:
         number = backend(connection)
-    child = os.fork()
-    if child == 0:
-        other = number
-        try:
-            with database.read() as connection:
-                other = backend(connection)
-        finally:
-            os._exit(0 if other != number else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        database.dispose()
     with database.read() as connection:
-        assert backend(connection) == number
+        assert backend(connection) != number
+
+
+def test_a_database_that_nobody_uses_any_more_is_garbage(postgres_url: str) -> None:
+    opened = Database(postgres_url)
+    with opened.read() as connection:
+        number = backend(connection)
+    pool = weakref.ref(opened.engine.pool)
+    del opened, connection
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # psycopg's, of those that nobody closed
+        for _ in range(3):  # what one round lets go of is garbage in the next
+            gc.collect()
+    assert pool() is None
+    wait_until_closed(postgres_url, number)
+
+
+def test_nobody_uses_what_was_given_back_as_theirs_again(database: Database) -> None:
+    lent = database.read()
+    with lent as connection:
+        number = backend(connection)
+    with pytest.raises(RuntimeError, match="given back"):
+        lent.__enter__()
+    with pytest.raises(RuntimeError, match="given back"):
+        lent.__exit__(None, None, None)
+    with database.read() as one, database.read() as other:
+        assert backend(one) == number != backend(other)
+
+
+def test_options_of_one_use_are_not_those_of_the_next(database: Database) -> None:
+    with database.read() as connection:
+        connection.execution_options(yield_per=1)
+    with database.read() as connection:
+        assert "yield_per" not in connection.get_execution_options()
 
 
 def test_what_waits_is_not_counted_as_used(database: Database, postgres_url: str) -> None:
@@ -219,11 +289,25 @@ def test_what_waits_is_not_counted_as_used(database: Database, postgres_url: str
     assert used == 0
 
 
+def test_connections_that_could_not_be_made_are_not_counted() -> None:
+    away = Database(f"postgresql://127.0.0.1:{free_port()}/nowhere")
+    used: list[int] = []
+    away.watch(used.append)
+    for way in (away.read, away.begin, away.read):
+        with pytest.raises(OperationalError), way():
+            pass
+    assert sum(used) == 0
+
+
 def test_what_waits_is_closed_with_the_rest(database: Database, postgres_url: str) -> None:
     with database.read() as connection:
         number = backend(connection)
     database.dispose()
-    with psycopg.connect(postgres_url, autocommit=True) as other:
+    wait_until_closed(postgres_url, number)
+
+
+def wait_until_closed(url: str, number: int) -> None:
+    with psycopg.connect(url, autocommit=True) as other:
         until = monotonic() + WAIT_SECONDS
         while other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [number]).fetchone() is not None:
             assert monotonic() < until
