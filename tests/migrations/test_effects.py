@@ -261,7 +261,8 @@ class Slow(Database):
     """A database whose reader is overtaken: what it has read is over by the time that anything is written."""
 
     def __init__(self, database: Database, meanwhile: Callable[[], object]) -> None:
-        self.engine, self._inner, self._meanwhile = database.engine, database, meanwhile
+        vars(self).update(vars(database))
+        self._inner, self._meanwhile = database, meanwhile
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
