@@ -128,11 +128,6 @@ class Attestations:
         """Return what is attested of a tenant, by context; what is past its review too, which counts no more."""
         return _read(connection, mappings.c.id == mapping_id)
 
-    def due_for_review(self, connection: Connection, now: datetime, within: timedelta) -> list[Signed]:
-        """Return those whose review is due in this time, or overdue, of all organisations that are active."""
-        due = attestations.c.review_by <= now + within
-        return _read(connection, due, mappings.c.organization_id.in_(active_ids()))
-
     def remind(self, connection: Connection, now: datetime) -> int:
         """Tell the admins, once for each, what is due for review in 30 days, and return of how many they were told."""
         active = select(mappings.c.id).where(mappings.c.organization_id.in_(active_ids()))
