@@ -123,7 +123,7 @@ class TestOutbound:
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
             handler.released.wait()
 
-        with serve(stall) as server, outbound(timeout=(1, 0.1)) as session, pytest.raises(requests.ConnectionError):
+        with serve(stall) as server, outbound(timeout=(1, 0.5)) as session, pytest.raises(requests.ConnectionError):
             session.get(server.url)
 
     def test_a_get_is_tried_twice_more_after_503_and_retry_after_is_not_obeyed(self) -> None:
