@@ -45,6 +45,11 @@ def test_t7_silence_is_never_a_result(ends: tuple[_Open, socket.socket]) -> None
         ends[0](("GET", "key"))
 
 
+def test_t7_nobody_waits_for_ever_for_a_server_that_does_not_read(ends: tuple[_Open, socket.socket]) -> None:
+    with pytest.raises(Slow):
+        ends[0](("SET", "key", b"a" * 50_000_000))
+
+
 def test_t7_the_end_is_never_a_result(ends: tuple[_Open, socket.socket]) -> None:
     asked, server = ends
     server.shutdown(socket.SHUT_WR)
